@@ -1,0 +1,169 @@
+//! What an access token says.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::strict;
+
+/// The claims of an access token (RFC 9068 §2.2). Times are seconds since the epoch.
+///
+/// Reading them is strict: `iss`, `sub`, `aud`, `exp`, `iat`, `jti` and `sid` must be there, each of its
+/// JSON type, none twice; claims not named here are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AccessClaims {
+    /// Who issued the token: an address, compared exactly.
+    pub iss: String,
+    /// Whom it speaks for: the user's id, never empty.
+    pub sub: String,
+    /// For whom it is meant.
+    pub aud: Audience,
+    /// The first second at which the token is dead.
+    pub exp: u64,
+    /// When it was issued.
+    pub iat: u64,
+    /// Its own id.
+    pub jti: String,
+    /// Which client asked for it (RFC 9068 §2.2).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub client_id: String,
+    /// The session that it belongs to (OpenID Connect's `sid`); ending the session ends the token.
+    pub sid: String,
+    /// When the user last proved who they are.
+    pub auth_time: u64,
+    /// How they proved it (RFC 8176): `pwd`, `otp`, `hwk`.
+    pub amr: Vec<String>,
+    /// The user's roles (RFC 9068 §2.2.3.1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// What the user may do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+}
+
+/// The audience of a token: one name or several (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audience(Vec<String>);
+
+impl Audience {
+    /// Whether `name` is among them, compared exactly.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|one| one == name)
+    }
+
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl From<&str> for Audience {
+    fn from(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+}
+
+impl From<Vec<String>> for Audience {
+    fn from(names: Vec<String>) -> Self {
+        Self(names)
+    }
+}
+
+impl Serialize for Audience {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = Audience;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an array of strings")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Audience, E> {
+                Ok(Audience::from(name))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Audience, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = seq.next_element()? {
+                    names.push(name);
+                }
+                Ok(Audience(names))
+            }
+        }
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+/// The claims of a token together with the one that is checked and not kept.
+pub(crate) struct Parsed {
+    pub(crate) claims: AccessClaims,
+    pub(crate) nbf: Option<u64>,
+}
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ClaimsVisitor)
+    }
+}
+
+struct ClaimsVisitor;
+
+impl<'de> Visitor<'de> for ClaimsVisitor {
+    type Value = Parsed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of claims")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Parsed, A::Error> {
+        let (mut iss, mut sub, mut aud, mut exp, mut iat) = (None, None, None, None, None);
+        let (mut jti, mut sid, mut client_id, mut auth_time, mut nbf) = (None, None, None, None, None);
+        let (mut amr, mut roles, mut permissions) = (None, None, None);
+        strict::object(map, |name, map| {
+            match name {
+                "iss" => strict::once(&mut iss, map)?,
+                "sub" => strict::once(&mut sub, map)?,
+                "aud" => strict::once(&mut aud, map)?,
+                "exp" => strict::once(&mut exp, map)?,
+                "iat" => strict::once(&mut iat, map)?,
+                "nbf" => strict::once(&mut nbf, map)?,
+                "jti" => strict::once(&mut jti, map)?,
+                "sid" => strict::once(&mut sid, map)?,
+                "client_id" => strict::once(&mut client_id, map)?,
+                "auth_time" => strict::once(&mut auth_time, map)?,
+                "amr" => strict::once(&mut amr, map)?,
+                "roles" => strict::once(&mut roles, map)?,
+                "permissions" => strict::once(&mut permissions, map)?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let iat = iat.ok_or_else(|| A::Error::missing_field("iat"))?;
+        let claims = AccessClaims {
+            iss: iss.ok_or_else(|| A::Error::missing_field("iss"))?,
+            sub: sub.filter(|sub: &String| !sub.is_empty()).ok_or_else(|| A::Error::missing_field("sub"))?,
+            aud: aud.ok_or_else(|| A::Error::missing_field("aud"))?,
+            exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
+            iat,
+            jti: jti.ok_or_else(|| A::Error::missing_field("jti"))?,
+            sid: sid.ok_or_else(|| A::Error::missing_field("sid"))?,
+            client_id: client_id.unwrap_or_default(),
+            auth_time: auth_time.unwrap_or(iat),
+            amr: amr.unwrap_or_default(),
+            roles: roles.unwrap_or_default(),
+            permissions: permissions.unwrap_or_default(),
+        };
+        Ok(Parsed { claims, nbf })
+    }
+}

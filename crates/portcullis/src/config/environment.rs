@@ -1,0 +1,296 @@
+//! The configuration as environment variables.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use portcullis_token::{Algorithm, SigningKey};
+
+use super::{Config, ConfigError, Mode, SameSite};
+use crate::clock::{self, SystemEntropy};
+use crate::secret::Secret;
+
+impl Config {
+    /// Reads the environment. Every variable may be left out but the secret, and that too in development.
+    ///
+    /// | variable | meaning | default |
+    /// |---|---|---|
+    /// | `PORTCULLIS_MODE` | `production` or `development` | `production` |
+    /// | `PORTCULLIS_SECRET` | the application secret, at least 32 bytes | none |
+    /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; made with a random secret if it is not there | in development `.portcullis-secret` |
+    /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
+    /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
+    /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
+    /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
+    /// | `PORTCULLIS_ALGORITHM` | `EdDSA` or `HS256` | `EdDSA` |
+    /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made and kept in the store |
+    /// | `PORTCULLIS_ACCESS_TTL` | seconds an access token lives | `900` |
+    /// | `PORTCULLIS_SESSION_IDLE` | seconds a session lives without a refresh | `604800` |
+    /// | `PORTCULLIS_SESSION_ABSOLUTE` | seconds it lives at the most | `2592000` |
+    /// | `PORTCULLIS_REFRESH_GRACE` | seconds the previous refresh token is still answered | `10` |
+    /// | `PORTCULLIS_ACCESS_COOKIE` | `true`: the access token travels in a cookie too | `false` |
+    /// | `PORTCULLIS_COOKIE_REFRESH_NAME`, `PORTCULLIS_COOKIE_ACCESS_NAME` | names of the cookies | `__Host-portcullis-refresh`, `-access` |
+    /// | `PORTCULLIS_COOKIE_DOMAIN`, `PORTCULLIS_COOKIE_PATH` | `Domain` and `Path` | none, `/` |
+    /// | `PORTCULLIS_COOKIE_SAME_SITE` | `strict` or `lax` | `strict` |
+    /// | `PORTCULLIS_PASSWORD_MIN_LENGTH` | characters a password needs | `8` |
+    /// | `PORTCULLIS_ARGON2_MEMORY_KIB`, `_ITERATIONS`, `_LANES` | cost of a hash | `19456`, `2`, `1` |
+    /// | `PORTCULLIS_HASH_THREADS`, `PORTCULLIS_HASH_QUEUE` | hashes at once, and how many may wait | cores, `256` |
+    ///
+    /// # Errors
+    /// All mistakes at once, a misspelt `PORTCULLIS_` name among them.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        Self::from_vars(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// Reads variables from anywhere else; the last of one name counts. What does not begin with
+    /// `PORTCULLIS_` is left alone.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let ours = vars.into_iter().filter(|(name, _)| name.starts_with("PORTCULLIS_"));
+        let mut vars = Vars { left: ours.collect(), mistakes: Vec::new() };
+        let config = vars.config();
+        vars.mistakes.extend(vars.left.keys().map(|name| format!("{name}: there is no such variable")));
+        if let Err(ConfigError(more)) = config.check() {
+            // A secret that could not be read was named already.
+            let unread = vars.mistakes.iter().any(|mistake| mistake.starts_with("PORTCULLIS_SECRET"));
+            vars.mistakes
+                .extend(more.into_iter().filter(|mistake| !(unread && mistake.starts_with("secret"))));
+        }
+        if vars.mistakes.is_empty() { Ok(config) } else { Err(ConfigError(vars.mistakes)) }
+    }
+}
+
+struct Vars {
+    left: BTreeMap<String, String>,
+    mistakes: Vec<String>,
+}
+
+impl Vars {
+    fn config(&mut self) -> Config {
+        let mut config = Config::new("");
+        self.choice(
+            "PORTCULLIS_MODE",
+            &mut config.mode,
+            &[("production", Mode::Production), ("development", Mode::Development)],
+        );
+        config.secret = self.secret(config.mode);
+        self.value("PORTCULLIS_ISSUER", &mut config.issuer);
+        self.value("PORTCULLIS_AUDIENCE", &mut config.audience);
+        if let Some(list) = self.take("PORTCULLIS_ALLOWED_ORIGINS") {
+            config.allowed_origins =
+                list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
+        }
+        self.seconds("PORTCULLIS_MAX_STALENESS", &mut config.max_staleness);
+        self.choice(
+            "PORTCULLIS_ALGORITHM",
+            &mut config.access.algorithm,
+            &[("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)],
+        );
+        config.signing_key = self.signing_key();
+        self.seconds("PORTCULLIS_ACCESS_TTL", &mut config.access.ttl);
+        self.seconds("PORTCULLIS_SESSION_IDLE", &mut config.session.idle);
+        self.seconds("PORTCULLIS_SESSION_ABSOLUTE", &mut config.session.absolute);
+        self.seconds("PORTCULLIS_REFRESH_GRACE", &mut config.session.grace);
+        let cookies = &mut config.cookies;
+        self.choice(
+            "PORTCULLIS_ACCESS_COOKIE",
+            &mut cookies.access_cookie,
+            &[("true", true), ("false", false)],
+        );
+        self.value("PORTCULLIS_COOKIE_REFRESH_NAME", &mut cookies.refresh_name);
+        self.value("PORTCULLIS_COOKIE_ACCESS_NAME", &mut cookies.access_name);
+        cookies.domain = self.take("PORTCULLIS_COOKIE_DOMAIN");
+        self.value("PORTCULLIS_COOKIE_PATH", &mut cookies.path);
+        self.choice(
+            "PORTCULLIS_COOKIE_SAME_SITE",
+            &mut cookies.same_site,
+            &[("strict", SameSite::Strict), ("lax", SameSite::Lax)],
+        );
+        let password = &mut config.password;
+        self.value("PORTCULLIS_PASSWORD_MIN_LENGTH", &mut password.min_length);
+        self.value("PORTCULLIS_ARGON2_MEMORY_KIB", &mut password.memory_kib);
+        self.value("PORTCULLIS_ARGON2_ITERATIONS", &mut password.iterations);
+        self.value("PORTCULLIS_ARGON2_LANES", &mut password.lanes);
+        self.value("PORTCULLIS_HASH_THREADS", &mut password.threads);
+        self.value("PORTCULLIS_HASH_QUEUE", &mut password.queue);
+        config
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        self.left.remove(name)
+    }
+
+    fn value<T: FromStr>(&mut self, name: &str, value: &mut T) {
+        match self.take(name).map(|text| text.parse()) {
+            None => {}
+            Some(Ok(given)) => *value = given,
+            Some(Err(_)) => self.mistakes.push(format!("{name}: not a number in range")),
+        }
+    }
+
+    fn seconds(&mut self, name: &str, value: &mut Duration) {
+        let mut seconds = value.as_secs();
+        self.value(name, &mut seconds);
+        *value = Duration::from_secs(seconds);
+    }
+
+    fn choice<T: Copy>(&mut self, name: &str, value: &mut T, choices: &[(&str, T)]) {
+        let Some(text) = self.take(name) else { return };
+        match choices.iter().find(|(word, _)| *word == text) {
+            Some((_, choice)) => *value = *choice,
+            None => {
+                let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+                self.mistakes.push(format!("{name}: must be one of {}", words.join(", ")));
+            }
+        }
+    }
+
+    fn secret(&mut self, mode: Mode) -> Secret {
+        let given = self.take("PORTCULLIS_SECRET");
+        let file = self.take("PORTCULLIS_SECRET_FILE");
+        match (given, file, mode) {
+            (Some(_), Some(_), _) => {
+                self.mistakes
+                    .push("PORTCULLIS_SECRET and PORTCULLIS_SECRET_FILE: give one of them".to_owned());
+                Secret::default()
+            }
+            (Some(secret), None, _) => Secret::from(secret),
+            (None, Some(file), _) => self.secret_file(Path::new(&file)),
+            (None, None, Mode::Development) => self.secret_file(Path::new(".portcullis-secret")),
+            (None, None, Mode::Production) => {
+                self.mistakes.push(
+                    "PORTCULLIS_SECRET: missing; set it to at least 32 random bytes, \
+                     e.g. from `openssl rand -base64 32`, the same on every node"
+                        .to_owned(),
+                );
+                Secret::default()
+            }
+        }
+    }
+
+    fn secret_file(&mut self, path: &Path) -> Secret {
+        read_or_make(path).unwrap_or_else(|error| {
+            self.mistakes.push(format!("PORTCULLIS_SECRET_FILE: {}: {error}", path.display()));
+            Secret::default()
+        })
+    }
+
+    fn signing_key(&mut self) -> Option<SigningKey> {
+        let path = self.take("PORTCULLIS_SIGNING_KEY_FILE")?;
+        let read = fs::read_to_string(&path).map_err(|error| error.to_string());
+        read.and_then(|json| SigningKey::from_jwk(&json).map_err(|error| error.to_string()))
+            .map_err(|error| self.mistakes.push(format!("PORTCULLIS_SIGNING_KEY_FILE: {path}: {error}")))
+            .ok()
+    }
+}
+
+/// Reads the secret, or makes one that only the owner of the file may read. Of several processes that start at
+/// once one makes it and the others read it.
+fn read_or_make(path: &Path) -> Result<Secret, Box<dyn std::error::Error>> {
+    if !path.exists() {
+        // Written whole before it bears its name, so that nobody reads half a secret.
+        let random = clock::random::<32>(&SystemEntropy)?;
+        let draft = path.with_extension(format!(
+            "{}-{}",
+            std::process::id(),
+            u64::from_le_bytes(clock::random(&SystemEntropy)?)
+        ));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
+        file.write_all(BASE64.encode(random).as_bytes())?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&draft, path);
+        fs::remove_file(&draft)?;
+        linked.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
+    }
+    Ok(Secret::from(fs::read_to_string(path)?.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_vars(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    const SECRET: (&str, &str) = ("PORTCULLIS_SECRET", "0123456789abcdef0123456789abcdef");
+
+    #[test]
+    fn each_variable_sets_what_it_names() {
+        let config = read(&[
+            SECRET,
+            ("PATH", "/bin"),
+            ("PORTCULLIS_MODE", "development"),
+            ("PORTCULLIS_ISSUER", "https://a.example"),
+            ("PORTCULLIS_ALLOWED_ORIGINS", "https://b.example, https://c.example"),
+            ("PORTCULLIS_ALGORITHM", "HS256"),
+            ("PORTCULLIS_ACCESS_TTL", "60"),
+            ("PORTCULLIS_ACCESS_COOKIE", "true"),
+            ("PORTCULLIS_COOKIE_SAME_SITE", "lax"),
+            ("PORTCULLIS_ARGON2_MEMORY_KIB", "65536"),
+        ])
+        .unwrap();
+        assert_eq!(config.mode, Mode::Development);
+        assert_eq!(config.issuer, "https://a.example");
+        assert_eq!(config.allowed_origins, ["https://b.example", "https://c.example"]);
+        assert_eq!(config.access.algorithm, Algorithm::Hs256);
+        assert_eq!(config.access.ttl, Duration::from_secs(60));
+        assert!(config.cookies.access_cookie);
+        assert_eq!(config.cookies.same_site, SameSite::Lax);
+        assert_eq!(config.password.memory_kib, 65536);
+    }
+
+    #[test]
+    fn every_mistake_is_named_and_no_secret_shown() {
+        let error = read(&[
+            ("PORTCULLIS_SECRET", "hunter2"),
+            ("PORTCULLIS_MODE", "staging"),
+            ("PORTCULLIS_ACCESS_TTL", "soon"),
+            ("PORTCULLIS_SECRT", "x"),
+            ("PORTCULLIS_SIGNING_KEY_FILE", "nowhere.jwk"),
+        ])
+        .unwrap_err()
+        .to_string();
+        for named in ["secret:", "PORTCULLIS_MODE", "ACCESS_TTL", "PORTCULLIS_SECRT:", "nowhere.jwk"] {
+            assert!(error.contains(named), "{named} in {error}");
+        }
+        assert!(!error.contains("hunter2"));
+    }
+
+    #[test]
+    fn production_does_not_start_without_a_secret() {
+        let error = read(&[]).unwrap_err();
+        assert_eq!(error.mistakes().len(), 1, "{error}");
+        assert!(error.to_string().contains("PORTCULLIS_SECRET"));
+    }
+
+    #[test]
+    fn a_secret_file_is_made_once_and_then_read() {
+        let path = std::env::temp_dir()
+            .join(format!("portcullis-{}", u64::from_le_bytes(clock::random(&SystemEntropy).unwrap())));
+        let file = ("PORTCULLIS_SECRET_FILE", path.to_str().unwrap());
+        let secrets: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| read(&[file]).unwrap().secret)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert!(secrets.iter().all(|secret| secret.expose() == secrets[0].expose()));
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777,
+            0o600
+        );
+        fs::remove_file(path).unwrap();
+    }
+}

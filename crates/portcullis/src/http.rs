@@ -1,0 +1,289 @@
+//! Requests: the one way in, the table of all routes, and what a handler sees.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use cookie::Cookie;
+use futures_util::future::{BoxFuture, FutureExt};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::clock::Time;
+use crate::event::Event;
+use crate::identity::Identity;
+use crate::reply::Reply;
+use crate::{Auth, Denied, Refusal, features, guard};
+
+/// The largest body that is read, in bytes; a larger one is answered 413.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// How much of a body that is too large is read and thrown away before the answer, in bytes, so that the client
+/// sees the answer and not a broken connection.
+pub const MAX_DISCARD: usize = 1024 * 1024;
+
+/// The fields of a request's head, whatever the framework's type for them.
+pub trait Headers {
+    /// Shows every value of the field `name` (lower case) that is UTF-8, in order.
+    fn each(&self, name: &str, see: &mut dyn FnMut(&str));
+}
+
+impl Headers for HeaderMap {
+    fn each(&self, name: &str, see: &mut dyn FnMut(&str)) {
+        self.get_all(name)
+            .iter()
+            .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
+            .for_each(see);
+    }
+}
+
+impl dyn Headers + '_ {
+    pub(crate) fn first(&self, name: &str) -> Option<String> {
+        let mut first = None;
+        self.each(name, &mut |value| first = first.take().or_else(|| Some(value.to_owned())));
+        first
+    }
+
+    /// The one value of that cookie; an empty one counts as none.
+    pub(crate) fn cookie(&self, name: &str) -> Result<Option<String>, Denied> {
+        let mut found: Option<String> = None;
+        let mut ambiguous = false;
+        self.each("cookie", &mut |header| {
+            for cookie in Cookie::split_parse(header).flatten().filter(|cookie| cookie.name() == name) {
+                match &found {
+                    Some(one) if one != cookie.value() => ambiguous = true,
+                    Some(_) => {}
+                    None => found = Some(cookie.value().to_owned()),
+                }
+            }
+        });
+        // A page on a neighbouring host may have planted the second one.
+        if ambiguous {
+            return Err(Denied::InvalidRequest(
+                "two cookies of one name were sent; clear the site's cookies",
+            ));
+        }
+        Ok(found.filter(|value| !value.is_empty()))
+    }
+}
+
+impl Auth {
+    /// Answers one request. The path is relative to where the routes are mounted; the body holds at most a
+    /// byte more than [`MAX_BODY`].
+    ///
+    /// Everything about HTTP that is not our concern stays outside; everything that is, is decided here, so
+    /// that it is the same in every framework.
+    pub fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> BoxFuture<'_, Response<Bytes>> {
+        async move {
+            let safe = guard::is_safe(request.method().as_str());
+            let reply = self.answer(request, peer).await.unwrap_or_else(Reply::from);
+            // What decided about a state-changing request (OWASP: Fetch metadata).
+            let reply = if safe { reply } else { reply.header(header::VARY, "sec-fetch-site, origin") };
+            reply.into_response()
+        }
+        .boxed()
+    }
+
+    async fn answer(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Answer {
+        let (head, body) = request.into_parts();
+        let here: Vec<_> =
+            features::routes().filter_map(|route| Some((route, route.matches(head.uri.path())?))).collect();
+        let wanted = if head.method == Method::HEAD { &Method::GET } else { &head.method };
+        let Some((route, segment)) = here.iter().find(|(route, _)| route.method == wanted) else {
+            return not_answered(&head.method, &here);
+        };
+        if body.len() > MAX_BODY {
+            return Err(Denied::BodyTooLarge.into());
+        }
+        guard::own_origin(self.config(), head.method.as_str(), &head.headers)?;
+        if !guard::is_safe(head.method.as_str()) && !body.is_empty() && !is_json(&head.headers) {
+            return Err(Denied::UnsupportedMediaType.into());
+        }
+        let identity = match route.demand {
+            Demand::Session => Some(
+                self.authenticate(head.method.as_str(), &head.headers)
+                    .await?
+                    .ok_or(Denied::Unauthenticated)?,
+            ),
+            Demand::Nothing => None,
+        };
+        let segment = (*segment).to_owned();
+        let call = Call { now: self.now(), headers: head.headers, body, segment, peer, identity };
+        (route.handler)(self, &call).await
+    }
+}
+
+/// What a handler answers.
+pub(crate) type Answer = Result<Reply, Refusal>;
+
+type Handler = for<'a> fn(&'a Auth, &'a Call) -> BoxFuture<'a, Answer>;
+
+/// A route: closed until it says otherwise. As it starts it demands a session, and of a state-changing request
+/// that it comes from our own pages.
+pub(crate) struct Route {
+    method: Method,
+    path: &'static str,
+    demand: Demand,
+    handler: Handler,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    Session,
+    Nothing,
+}
+
+impl Route {
+    pub(crate) const fn get(path: &'static str, handler: Handler) -> Self {
+        Self { method: Method::GET, path, demand: Demand::Session, handler }
+    }
+
+    pub(crate) const fn post(path: &'static str, handler: Handler) -> Self {
+        Self { method: Method::POST, path, demand: Demand::Session, handler }
+    }
+
+    pub(crate) const fn delete(path: &'static str, handler: Handler) -> Self {
+        Self { method: Method::DELETE, path, demand: Demand::Session, handler }
+    }
+
+    /// For those who have not signed in.
+    pub(crate) const fn open(mut self) -> Self {
+        self.demand = Demand::Nothing;
+        self
+    }
+
+    /// What stands for `{id}` in the path (nothing, if there is no `{id}`), if the path is this one.
+    fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match self.path.split_once("{id}") {
+            None => (path == self.path).then_some(""),
+            Some((before, after)) => path
+                .strip_prefix(before)?
+                .strip_suffix(after)
+                .filter(|segment| !segment.is_empty() && !segment.contains('/')),
+        }
+    }
+}
+
+fn not_answered(method: &Method, here: &[(&Route, &str)]) -> Answer {
+    if here.is_empty() {
+        return Err(Denied::NotFound.into());
+    }
+    let mut allowed: Vec<_> = here.iter().map(|(route, _)| route.method.as_str()).collect();
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    allowed.push("OPTIONS");
+    // OPTIONS is never authenticated: a browser asks without credentials.
+    let reply = match *method {
+        Method::OPTIONS => Reply::empty(StatusCode::NO_CONTENT),
+        _ => Denied::MethodNotAllowed.into(),
+    };
+    Ok(reply.header_text(header::ALLOW, &allowed.join(", "))?)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = <dyn Headers>::first(headers, "content-type").unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// A request as its handler sees it.
+pub(crate) struct Call {
+    /// One moment for the whole request.
+    pub(crate) now: Time,
+    pub(crate) headers: HeaderMap,
+    /// What stood for `{id}`.
+    pub(crate) segment: String,
+    body: Bytes,
+    peer: Option<IpAddr>,
+    identity: Option<Identity>,
+}
+
+impl Call {
+    /// Who calls. Every route that is not `.open()` has one.
+    pub(crate) fn identity(&self) -> Result<&Identity, Denied> {
+        self.identity.as_ref().ok_or(Denied::Unauthenticated)
+    }
+
+    /// From where.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.to_canonical())
+    }
+
+    /// By which program, as it says of itself; at most 256 characters.
+    pub(crate) fn user_agent(&self) -> Option<String> {
+        let said = <dyn Headers>::first(&self.headers, "user-agent")?;
+        Some(said.chars().filter(|char| !char.is_control()).take(256).collect())
+    }
+
+    /// An event of this request.
+    pub(crate) fn event(&self, action: &'static str) -> Event {
+        let (ip, user_agent) = (self.ip(), self.user_agent());
+        let event = Event { ip, user_agent, ..Event::new(self.now, action) };
+        match &self.identity {
+            Some(identity) => event.of(identity.user()).within(identity.session()),
+            None => event,
+        }
+    }
+
+    /// The fields of the body, which must be there.
+    pub(crate) fn form(&self) -> Result<Fields, Denied> {
+        serde_json::from_slice(&self.body).map_err(|_| Denied::MalformedJson)
+    }
+
+    /// The fields of the body; an empty body has none.
+    pub(crate) fn form_or_empty(&self) -> Result<Fields, Denied> {
+        if self.body.is_empty() { Ok(Fields(BTreeMap::new())) } else { self.form() }
+    }
+}
+
+/// The members of a JSON object, each once.
+pub(crate) struct Fields(BTreeMap<String, Value>);
+
+impl Fields {
+    /// A text of at most `max` bytes.
+    pub(crate) fn text(&self, name: &'static str, max: usize) -> Result<&str, Denied> {
+        self.optional(name, max)?.ok_or(Denied::InvalidField(name, "is missing"))
+    }
+
+    /// The same, or nothing if it is left out or `null`.
+    pub(crate) fn optional(&self, name: &'static str, max: usize) -> Result<Option<&str>, Denied> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.len() > max => Err(Denied::InvalidField(name, "is too long")),
+            Some(Value::String(text)) if text.contains('\0') => {
+                Err(Denied::InvalidField(name, "holds a NUL character"))
+            }
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Denied::InvalidField(name, "must be a text")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    match fields.entry(name) {
+                        Entry::Vacant(free) => free.insert(value),
+                        Entry::Occupied(_) => return Err(A::Error::custom("a member stands twice")),
+                    };
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}

@@ -1,0 +1,149 @@
+//! Who is asking, and how that was proved.
+
+use std::future::Future;
+
+use portcullis_token::AccessClaims;
+
+use crate::clock::Time;
+use crate::features::register::Created;
+use crate::hashing::Matched;
+use crate::http::Headers;
+use crate::id::{SessionId, UserId};
+use crate::reply::access_cookie_name;
+use crate::store::{PasswordRecord, User};
+use crate::{Auth, Denied, Refusal, guard};
+
+/// A signed-in user, as their access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    user: UserId,
+    session: SessionId,
+    claims: AccessClaims,
+}
+
+impl Identity {
+    /// The user's id.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// The session's id.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The user's roles when the token was issued.
+    pub fn roles(&self) -> &[String] {
+        &self.claims.roles
+    }
+
+    /// When the user last proved who they are.
+    pub fn auth_time(&self) -> Time {
+        Time::from_millis(i64::try_from(self.claims.auth_time).unwrap_or(0).saturating_mul(1000))
+    }
+
+    /// How they did (RFC 8176).
+    pub fn amr(&self) -> &[String] {
+        &self.claims.amr
+    }
+
+    /// Everything the token says.
+    pub fn claims(&self) -> &AccessClaims {
+        &self.claims
+    }
+}
+
+/// Evidence that somebody proved who they are; only a check that succeeded makes one, and only with one does a
+/// session start.
+pub(crate) struct Proof {
+    pub(crate) user: User,
+    /// How (RFC 8176).
+    pub(crate) amr: &'static str,
+}
+
+impl Proof {
+    /// By their password.
+    pub(crate) fn password(record: PasswordRecord, _: &Matched) -> Self {
+        Self { user: record.user, amr: "pwd" }
+    }
+
+    /// By having chosen the password of an account that did not exist before.
+    pub(crate) fn registration(created: Created) -> Self {
+        Self { user: created.into_user(), amr: "pwd" }
+    }
+}
+
+impl Auth {
+    /// Who sent a request, by its access token: the way in for the application's own handlers.
+    ///
+    /// `None` only if no credential was sent. Verifying does no I/O but for one read of the revocations each
+    /// [`max_staleness`](crate::Config::max_staleness). A token from a cookie counts for a state-changing
+    /// method only if the request comes from our own pages.
+    ///
+    /// # Errors
+    /// [`Denied`] for a credential that is not valid; a [`Fault`](crate::Fault) if the store is silent.
+    pub fn authenticate(
+        &self,
+        method: &str,
+        headers: &dyn Headers,
+    ) -> impl Future<Output = Result<Option<Identity>, Refusal>> + Send + use<'_> {
+        let now = self.now();
+        let verdict = self.identify(method, headers, now);
+        async move {
+            let Some(identity) = verdict? else { return Ok(None) };
+            if !self.revoked().is_fresh(now) {
+                self.revoked().freshen(now).await?;
+            }
+            if self.revoked().contains(identity.session) {
+                return Err(Denied::InvalidToken.into());
+            }
+            Ok(Some(identity))
+        }
+    }
+
+    /// The same without asking whether the session was ended.
+    fn identify(&self, method: &str, headers: &dyn Headers, now: Time) -> Result<Option<Identity>, Denied> {
+        let bearer = bearer(headers)?;
+        let cookie = match self.config().cookies.access_cookie {
+            true => headers.cookie(access_cookie_name(self.config()))?,
+            false => None,
+        };
+        let token = match (bearer, cookie) {
+            (None, None) => return Ok(None),
+            (Some(token), None) => token,
+            (None, Some(token)) => {
+                guard::own_origin(self.config(), method, headers)?;
+                token
+            }
+            (Some(_), Some(_)) => {
+                return Err(Denied::InvalidRequest("send the access token in one way, not in two"));
+            }
+        };
+        let claims = self.ring().verify(&token, self.expect(), now.seconds()).map_err(|rejected| {
+            tracing::debug!(target: "portcullis::token", %rejected, "access token refused");
+            Denied::InvalidToken
+        })?;
+        let user = claims.sub.parse().map_err(|_| Denied::InvalidToken)?;
+        let session = claims.sid.parse().map_err(|_| Denied::InvalidToken)?;
+        Ok(Some(Identity { user, session, claims }))
+    }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1). Another scheme is somebody else's business.
+fn bearer(headers: &dyn Headers) -> Result<Option<String>, Denied> {
+    let mut sent = 0;
+    let mut found = Ok(None);
+    headers.each("authorization", &mut |value| {
+        sent += 1;
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            let token = token.trim_matches(' ');
+            let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+            found = if fits { Ok(Some(token.to_owned())) } else { Err(Denied::InvalidToken) };
+        }
+    });
+    if sent > 1 {
+        return Err(Denied::InvalidRequest("send one Authorization header"));
+    }
+    found
+}

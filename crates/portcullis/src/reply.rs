@@ -1,0 +1,207 @@
+//! Answers. This is the only place where one is built.
+
+use bytes::Bytes;
+use cookie::Cookie;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use crate::config::{Config, Mode, SameSite};
+use crate::secret::Secret;
+use crate::{Denied, Fault, Refusal};
+
+/// An answer under way.
+pub(crate) struct Reply {
+    status: StatusCode,
+    body: Bytes,
+    headers: HeaderMap,
+}
+
+impl Reply {
+    /// `{"success": true, "data": …}`.
+    pub(crate) fn data(status: StatusCode, data: &impl Serialize) -> Result<Self, Fault> {
+        #[derive(Serialize)]
+        struct Success<'a, T> {
+            success: bool,
+            data: &'a T,
+        }
+        Self::json(status, JSON, &Success { success: true, data })
+    }
+
+    /// Nothing to say but "done".
+    pub(crate) fn done() -> Result<Self, Fault> {
+        #[derive(Serialize)]
+        struct Nothing {}
+        Self::data(StatusCode::OK, &Nothing {})
+    }
+
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self { status, body: Bytes::new(), headers: HeaderMap::new() }
+    }
+
+    fn json(status: StatusCode, kind: &'static str, body: &impl Serialize) -> Result<Self, Fault> {
+        let body = serde_json::to_vec(body).map_err(|error| Fault::new("writing an answer", error))?;
+        Ok(Self { body: body.into(), ..Self::empty(status) }.header(header::CONTENT_TYPE, kind))
+    }
+
+    /// A problem (RFC 9457) that also reads as our failures do.
+    fn problem(status: StatusCode, code: &'static str, text: &str) -> Self {
+        #[derive(Serialize)]
+        struct Problem<'a> {
+            r#type: &'static str,
+            title: &'static str,
+            status: u16,
+            detail: &'a str,
+            success: bool,
+            error: &'a str,
+            code: &'static str,
+        }
+        let problem = Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: text,
+            success: false,
+            error: text,
+            code,
+        };
+        // A struct of strings and numbers has one JSON form; should it fail, the status still says it.
+        Self::json(status, PROBLEM, &problem).unwrap_or_else(|_| Self::empty(status))
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.append(name, HeaderValue::from_static(value));
+        self
+    }
+
+    pub(crate) fn header_text(mut self, name: HeaderName, value: &str) -> Result<Self, Fault> {
+        let value = HeaderValue::from_str(value).map_err(|error| Fault::new("writing a header", error))?;
+        self.headers.append(name, value);
+        Ok(self)
+    }
+
+    /// Sets the refresh token's cookie.
+    pub(crate) fn refresh_cookie(self, config: &Config, token: &Secret, seconds: u64) -> Result<Self, Fault> {
+        self.cookie(config, refresh_cookie_name(config), token.expose(), seconds)
+    }
+
+    /// Sets the access token's cookie.
+    pub(crate) fn access_cookie(self, config: &Config, token: &str, seconds: u64) -> Result<Self, Fault> {
+        self.cookie(config, access_cookie_name(config), token, seconds)
+    }
+
+    /// Takes back every cookie and what else the browser keeps of us.
+    pub(crate) fn signed_out(self, config: &Config) -> Result<Self, Fault> {
+        self.cookie(config, refresh_cookie_name(config), "", 0)?
+            .cookie(config, access_cookie_name(config), "", 0)?
+            .header_text(CLEAR_SITE_DATA, r#""cookies", "storage""#)
+    }
+
+    fn cookie(self, config: &Config, name: &str, value: &str, seconds: u64) -> Result<Self, Fault> {
+        let settings = &config.cookies;
+        let mut cookie = Cookie::build((name.to_owned(), value.to_owned()))
+            .http_only(true)
+            .secure(config.mode == Mode::Production)
+            .same_site(match settings.same_site {
+                SameSite::Strict => cookie::SameSite::Strict,
+                SameSite::Lax => cookie::SameSite::Lax,
+            })
+            .path(settings.path.clone())
+            .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)));
+        if let Some(domain) = &settings.domain {
+            cookie = cookie.domain(domain.clone());
+        }
+        self.header_text(header::SET_COOKIE, &cookie.build().to_string())
+    }
+
+    /// Adds what every answer bears.
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        for (name, value) in ALWAYS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+impl From<Denied> for Reply {
+    fn from(denied: Denied) -> Self {
+        let reply = Self::problem(denied.status(), denied.code(), &denied.to_string());
+        match denied {
+            // RFC 6750 §3.1: no error code for a request that brought no credential.
+            Denied::InvalidToken => reply.header(header::WWW_AUTHENTICATE, BEARER_INVALID),
+            _ if denied.status() == StatusCode::UNAUTHORIZED => {
+                reply.header(header::WWW_AUTHENTICATE, BEARER)
+            }
+            Denied::Overloaded => reply.header(header::RETRY_AFTER, "1"),
+            // What is left of the body must not be read as the next request.
+            Denied::BodyTooLarge => reply.header(header::CONNECTION, "close"),
+            _ => reply,
+        }
+    }
+}
+
+impl From<Refusal> for Reply {
+    /// A failure is logged here, with its cause, and answered without.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denied) => denied.into(),
+            Refusal::Fault(fault) => {
+                tracing::error!(%fault, "answered 500");
+                let refusal = Refusal::Fault(fault);
+                Self::problem(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", &refusal.to_string())
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// The answer to send. A failure is logged here, once, with its cause.
+    pub fn into_response(self) -> Response<Bytes> {
+        Reply::from(self).into_response()
+    }
+}
+
+impl Denied {
+    /// The answer to send.
+    pub fn into_response(self) -> Response<Bytes> {
+        Reply::from(self).into_response()
+    }
+}
+
+/// The name of the refresh token's cookie in this mode.
+pub(crate) fn refresh_cookie_name(config: &Config) -> &str {
+    cookie_name(config, &config.cookies.refresh_name)
+}
+
+/// The name of the access token's cookie in this mode.
+pub(crate) fn access_cookie_name(config: &Config) -> &str {
+    cookie_name(config, &config.cookies.access_name)
+}
+
+/// Browsers refuse the prefixes on cookies that are not `Secure`.
+fn cookie_name<'a>(config: &Config, name: &'a str) -> &'a str {
+    match config.mode {
+        Mode::Production => name,
+        Mode::Development => {
+            name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name)
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+const BEARER: &str = r#"Bearer realm="portcullis""#;
+const BEARER_INVALID: &str = r#"Bearer realm="portcullis", error="invalid_token""#;
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// Nothing here may be cached, sniffed, framed or tell another site where the reader was.
+const ALWAYS: [(HeaderName, &str); 4] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];

@@ -1,0 +1,93 @@
+//! What must be refused although it has not expired: an index in memory, fed by the store.
+//!
+//! A token is looked up here without I/O. The index knows when it last heard from the store; once that is
+//! longer ago than `max_staleness`, the next request asks first, and is refused with a 500 if the store is
+//! silent. So a session that was ended on another node is refused here within that bound.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_util::lock::Mutex;
+
+use crate::Fault;
+use crate::clock::Time;
+use crate::id::SessionId;
+use crate::store::Revocations;
+
+pub(crate) struct Revoked {
+    store: Arc<dyn Revocations>,
+    max_staleness: Duration,
+    index: RwLock<Index>,
+    /// Held by the one who asks the store; the others wait for its answer.
+    asking: Mutex<()>,
+}
+
+struct Index {
+    sequence: i64,
+    heard_at: Time,
+    until: HashMap<SessionId, Time>,
+}
+
+impl Revoked {
+    /// Reads what is revoked from the store.
+    pub(crate) async fn load(
+        store: Arc<dyn Revocations>,
+        max_staleness: Duration,
+        now: Time,
+    ) -> Result<Self, Fault> {
+        let index = Index { sequence: 0, heard_at: now, until: HashMap::new() };
+        let revoked = Self { store, max_staleness, index: RwLock::new(index), asking: Mutex::new(()) };
+        revoked.ask(now).await?;
+        Ok(revoked)
+    }
+
+    /// Whether the tokens of that session are refused, as far as is known here.
+    pub(crate) fn contains(&self, session: SessionId) -> bool {
+        self.read(|index| index.until.contains_key(&session))
+    }
+
+    /// Whether the index has heard from the store lately. A clock that stepped back counts as "no".
+    pub(crate) fn is_fresh(&self, now: Time) -> bool {
+        let heard_at = self.read(|index| index.heard_at);
+        now >= heard_at && now.since(heard_at) < self.max_staleness
+    }
+
+    /// Makes the index fresh; one asks for all who wait.
+    pub(crate) async fn freshen(&self, now: Time) -> Result<(), Fault> {
+        let _asking = self.asking.lock().await;
+        if self.is_fresh(now) { Ok(()) } else { self.ask(now).await }
+    }
+
+    /// Revokes in the store and here; every other node hears of it. What is in the index is in the store already.
+    pub(crate) async fn revoke(&self, sessions: &[SessionId], until: Time) -> Result<(), Fault> {
+        let new: Vec<_> = sessions.iter().copied().filter(|session| !self.contains(*session)).collect();
+        if !new.is_empty() {
+            self.store.put(&new, until).await?;
+            self.write(|index| index.until.extend(new.into_iter().map(|session| (session, until))));
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, now: Time) -> Result<(), Fault> {
+        let sequence = self.read(|index| index.sequence);
+        let news = self.store.after(sequence, now).await?;
+        self.write(|index| {
+            index.until.retain(|_, until| *until > now);
+            for revocation in news {
+                index.sequence = index.sequence.max(revocation.sequence);
+                index.until.insert(revocation.session, revocation.until);
+            }
+            index.heard_at = now;
+        });
+        Ok(())
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
+        look(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Index)) {
+        change(&mut self.index.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}

@@ -1,0 +1,206 @@
+//! How a session starts and ends, and what its owner is handed.
+
+use portcullis_token::{AccessClaims, Audience};
+use serde::Serialize;
+
+use crate::clock::{self, Time};
+use crate::event::action;
+use crate::http::{Answer, Call, Fields, Headers};
+use crate::id::{SessionId, UserId};
+use crate::identity::Proof;
+use crate::refresh_token::RefreshToken;
+use crate::reply::{Reply, refresh_cookie_name};
+use crate::rotation::State;
+use crate::secret::Secret;
+use crate::store::{Ended, Session, User, Which};
+use crate::{Auth, Denied, Fault, Refusal};
+
+use http::StatusCode;
+
+/// How the refresh token travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// In its cookie: for browsers.
+    Cookie,
+    /// In the body: for programs that keep it themselves.
+    Body,
+}
+
+impl Transport {
+    /// What the caller chose.
+    pub(crate) fn chosen(fields: &Fields) -> Result<Self, Denied> {
+        match fields.optional("transport", 16)? {
+            None | Some("cookie") => Ok(Transport::Cookie),
+            Some("body") => Ok(Transport::Body),
+            Some(_) => Err(Denied::InvalidField("transport", "must be cookie or body")),
+        }
+    }
+}
+
+/// An account as its owner sees it.
+#[derive(Serialize)]
+pub(crate) struct Account<'a> {
+    id: UserId,
+    email: &'a str,
+    roles: &'a [String],
+}
+
+impl<'a> From<&'a User> for Account<'a> {
+    fn from(user: &'a User) -> Self {
+        Self { id: user.id, email: user.email.as_str(), roles: &user.roles }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HandedOut<'a> {
+    access_token: &'a str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Account<'a>>,
+}
+
+impl Auth {
+    /// The one way a session starts: always a new one, whatever the request brought.
+    pub(crate) async fn sign_in(
+        &self,
+        proof: Proof,
+        transport: Transport,
+        status: StatusCode,
+        call: &Call,
+    ) -> Answer {
+        let Proof { user, amr } = proof;
+        let session = self.new_session(&user, amr, call)?;
+        // The password may have been changed since it was checked; then nothing starts.
+        if !self.stores().sessions.start(&session, user.epoch).await? {
+            return Err(Denied::InvalidCredentials.into());
+        }
+        if transport == Transport::Cookie {
+            self.end_replaced(call).await?;
+        }
+        self.record(call.event(action::SIGNED_IN).of(user.id).within(session.id)).await?;
+        self.hand_out(&session, &user, Shown::Account, transport, status, call.now)
+    }
+
+    fn new_session(&self, user: &User, amr: &str, call: &Call) -> Result<Session, Fault> {
+        let limits = &self.config().session;
+        Ok(Session {
+            id: SessionId::new(call.now, &*self.config().entropy)?,
+            user: user.id,
+            rotation: State {
+                generation: 1,
+                rotated_at: call.now,
+                idle_expires_at: call.now.plus(limits.idle),
+                absolute_expires_at: call.now.plus(limits.absolute),
+                ended: false,
+            },
+            created_at: call.now,
+            auth_time: call.now,
+            amr: amr.to_owned(),
+            last_seen_at: call.now,
+            ip: call.ip(),
+            user_agent: call.user_agent(),
+        })
+    }
+
+    /// Ends the session whose cookie the new one overwrites: nobody could end it afterwards, and if it was
+    /// planted, it was not the user's.
+    async fn end_replaced(&self, call: &Call) -> Result<(), Refusal> {
+        let headers: &dyn Headers = &call.headers;
+        let Ok(Some(cookie)) = headers.cookie(refresh_cookie_name(self.config())) else { return Ok(()) };
+        let Ok(old) = RefreshToken::read(&cookie, self.keychain()) else { return Ok(()) };
+        if let Some(old) = self.stores().sessions.find(old.session).await? {
+            self.end_sessions(old.user, Which::One(old.id), Ended::Replaced, call.now).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends sessions with effect at once: no refresh any more, and their access tokens are refused here now and on
+    /// every other node within `max_staleness`. Answers how many were not ended before.
+    pub(crate) async fn end_sessions(
+        &self,
+        user: UserId,
+        which: Which,
+        why: Ended,
+        now: Time,
+    ) -> Result<u64, Fault> {
+        let ended = self.stores().sessions.end(user, which, now, why).await?;
+        // All that were ended lately, not only those just now: should a crash have come between the two
+        // statements, the next attempt makes up for it.
+        let tokens_live = self.config().access.ttl + CLOCK_MARGIN;
+        let lately = self.stores().sessions.ended_since(user, now.minus(tokens_live)).await?;
+        self.revoked().revoke(&lately, now.plus(tokens_live)).await?;
+        Ok(ended)
+    }
+
+    /// Answers with an access token and the session's live refresh token.
+    pub(crate) fn hand_out(
+        &self,
+        session: &Session,
+        user: &User,
+        shown: Shown,
+        transport: Transport,
+        status: StatusCode,
+        now: Time,
+    ) -> Answer {
+        let access_token = self.access_token(session, user, now)?;
+        let refresh_token = RefreshToken { session: session.id, generation: session.rotation.generation }
+            .mint(self.keychain());
+        let expires_in = self.config().access.ttl.as_secs();
+        let reply = Reply::data(
+            status,
+            &HandedOut {
+                access_token: access_token.expose(),
+                expires_in,
+                refresh_token: (transport == Transport::Body).then(|| refresh_token.expose()),
+                user: (shown == Shown::Account).then(|| Account::from(user)),
+            },
+        )?;
+        if transport == Transport::Body {
+            return Ok(reply);
+        }
+        let rotation = &session.rotation;
+        let lives = rotation.idle_expires_at.min(rotation.absolute_expires_at).since(now).as_secs();
+        let reply = reply.refresh_cookie(self.config(), &refresh_token, lives)?;
+        match self.config().cookies.access_cookie {
+            true => Ok(reply.access_cookie(self.config(), access_token.expose(), expires_in)?),
+            false => Ok(reply),
+        }
+    }
+
+    fn access_token(&self, session: &Session, user: &User, now: Time) -> Result<Secret, Fault> {
+        let config = self.config();
+        let jti = clock::random::<16>(&*config.entropy)?;
+        let claims = AccessClaims {
+            iss: config.issuer.clone(),
+            sub: user.id.to_string(),
+            aud: Audience::from(config.audience.as_str()),
+            exp: now.seconds() + config.access.ttl.as_secs(),
+            iat: now.seconds(),
+            jti: uuid::Builder::from_random_bytes(jti).into_uuid().to_string(),
+            client_id: config.client_id.clone(),
+            sid: session.id.to_string(),
+            auth_time: session.auth_time.seconds(),
+            amr: session.amr.split(' ').map(str::to_owned).collect(),
+            roles: user.roles.clone(),
+            permissions: Vec::new(),
+        };
+        let token =
+            self.ring().sign(&claims).map_err(|error| Fault::new("signing an access token", error))?;
+        Ok(Secret::from(token))
+    }
+}
+
+/// Whether the account stands in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// After signing in.
+    Account,
+    /// After a refresh.
+    TokensOnly,
+}
+
+/// How far a clock may step back without a revocation being forgotten before its last token has expired.
+const CLOCK_MARGIN: std::time::Duration = std::time::Duration::from_secs(5 * 60);
