@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -153,15 +154,16 @@ impl fmt::Display for Denied {
 impl Error for Denied {}
 
 /// Something of ours broke. Its cause goes to the log, never to the caller, who sees a bare 500.
+#[derive(Clone)]
 pub struct Fault {
     during: &'static str,
-    cause: Box<dyn Error + Send + Sync>,
+    cause: Arc<dyn Error + Send + Sync>,
 }
 
 impl Fault {
     /// What was being done, and what went wrong.
     pub fn new(during: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { during, cause: cause.into() }
+        Self { during, cause: Arc::from(cause.into()) }
     }
 }
 
@@ -191,7 +193,7 @@ impl Error for Fault {
 }
 
 /// No, or not now: what the doors of the core answer instead of a result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Refusal {
     /// A decision: 4xx with a code (503 when overloaded).
     Denied(Denied),

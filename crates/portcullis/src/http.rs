@@ -25,6 +25,29 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// sees the answer and not a broken connection.
 pub const MAX_DISCARD: usize = 1024 * 1024;
 
+/// A body on its way in: keeps what is needed to answer it, and says when to stop reading.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    kept: Vec<u8>,
+    discarded: usize,
+}
+
+impl Incoming {
+    /// Takes the next piece; `false` once nothing more needs to be read.
+    pub fn push(&mut self, piece: &[u8]) -> bool {
+        let room = (MAX_BODY + 1).saturating_sub(self.kept.len());
+        let (keep, discard) = piece.split_at(room.min(piece.len()));
+        self.kept.extend_from_slice(keep);
+        self.discarded += discard.len();
+        self.discarded <= MAX_DISCARD
+    }
+
+    /// The body to give to [`Auth::handle`].
+    pub fn into_body(self) -> Bytes {
+        self.kept.into()
+    }
+}
+
 /// The fields of a request's head, whatever the framework's type for them.
 pub trait Headers {
     /// Shows every value of the field `name` (lower case) that is UTF-8, in order.
@@ -224,7 +247,7 @@ impl Call {
         let (ip, user_agent) = (self.ip(), self.user_agent());
         let event = Event { ip, user_agent, ..Event::new(self.now, action) };
         match &self.identity {
-            Some(identity) => event.of(identity.user()).within(identity.session()),
+            Some(identity) => event.of(identity.id()).within(identity.session()),
             None => event,
         }
     }

@@ -23,7 +23,7 @@ pub struct Identity {
 
 impl Identity {
     /// The user's id.
-    pub fn user(&self) -> UserId {
+    pub fn id(&self) -> UserId {
         self.user
     }
 

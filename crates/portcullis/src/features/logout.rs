@@ -29,7 +29,7 @@ async fn named(auth: &Auth, call: &Call) -> Result<Vec<(UserId, SessionId)>, Ref
     let mut named = Vec::new();
     let refresh_token = refresh::presented(auth, call)?;
     match auth.authenticate("POST", &call.headers).await {
-        Ok(Some(identity)) => named.push((identity.user(), identity.session())),
+        Ok(Some(identity)) => named.push((identity.id(), identity.session())),
         Ok(None) if refresh_token.is_none() => return Err(Denied::Unauthenticated.into()),
         // An access token that has expired does not keep anybody signed in.
         Err(Refusal::Denied(Denied::InvalidToken)) if refresh_token.is_some() => {}
@@ -45,7 +45,7 @@ async fn named(auth: &Auth, call: &Call) -> Result<Vec<(UserId, SessionId)>, Ref
 }
 
 async fn logout_all(auth: &Auth, call: &Call) -> Answer {
-    auth.sign_out_everywhere_as(call.identity()?.user(), Ended::Logout, call.now).await?;
+    auth.sign_out_everywhere_as(call.identity()?.id(), Ended::Logout, call.now).await?;
     auth.record(call.event(action::SIGNED_OUT_EVERYWHERE)).await?;
     Ok(Reply::done()?.signed_out(auth.config())?)
 }

@@ -15,6 +15,6 @@ async fn me(auth: &Auth, call: &Call) -> Answer {
     struct Me<'a> {
         user: Account<'a>,
     }
-    let user = auth.stores().users.find(call.identity()?.user()).await?.ok_or(Denied::InvalidToken)?;
+    let user = auth.stores().users.find(call.identity()?.id()).await?.ok_or(Denied::InvalidToken)?;
     Ok(Reply::data(StatusCode::OK, &Me { user: Account::from(&user) })?)
 }

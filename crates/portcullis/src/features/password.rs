@@ -23,7 +23,7 @@ async fn change(auth: &Auth, call: &Call) -> Answer {
     let fields = call.form()?;
     let current = auth.given_password(&fields, "currentPassword")?;
     let credentials = &auth.stores().credentials;
-    let record = credentials.by_user(identity.user()).await?.ok_or(Denied::InvalidToken)?;
+    let record = credentials.by_user(identity.id()).await?.ok_or(Denied::InvalidToken)?;
     let new = auth.new_password(&fields, "newPassword", &record.user.email)?;
     if auth.hashing().verify(&current, Some(&record.hash)).await?.is_none() {
         auth.record(call.event(action::PASSWORD_CHANGE_FAILED).because("wrong_password")).await?;
@@ -34,7 +34,7 @@ async fn change(auth: &Auth, call: &Call) -> Answer {
         return Err(Denied::Conflict.into());
     }
     let others = Which::Others(identity.session());
-    auth.end_sessions(identity.user(), others, Ended::PasswordChanged, call.now).await?;
+    auth.end_sessions(identity.id(), others, Ended::PasswordChanged, call.now).await?;
     auth.record(call.event(action::PASSWORD_CHANGED)).await?;
     Ok(Reply::done()?)
 }

@@ -37,7 +37,7 @@ async fn list(auth: &Auth, call: &Call) -> Answer {
         sessions: Vec<Device<'a>>,
     }
     let identity = call.identity()?;
-    let sessions = auth.stores().sessions.live(identity.user(), call.now).await?;
+    let sessions = auth.stores().sessions.live(identity.id(), call.now).await?;
     let sessions = sessions.iter().map(|session| device(session, identity.session())).collect();
     Ok(Reply::data(StatusCode::OK, &List { sessions })?)
 }
@@ -59,7 +59,7 @@ fn device(session: &Session, current: SessionId) -> Device<'_> {
 async fn revoke(auth: &Auth, call: &Call) -> Answer {
     let identity = call.identity()?;
     let id: SessionId = call.segment.parse().map_err(|_| Denied::SessionNotFound)?;
-    if auth.end_sessions(identity.user(), Which::One(id), Ended::Revoked, call.now).await? == 0 {
+    if auth.end_sessions(identity.id(), Which::One(id), Ended::Revoked, call.now).await? == 0 {
         return Err(Denied::SessionNotFound.into());
     }
     auth.record(call.event(action::SESSIONS_REVOKED).within(id)).await?;
@@ -74,7 +74,7 @@ async fn revoke_others(auth: &Auth, call: &Call) -> Answer {
     }
     let identity = call.identity()?;
     let others = Which::Others(identity.session());
-    let revoked = auth.end_sessions(identity.user(), others, Ended::Revoked, call.now).await?;
+    let revoked = auth.end_sessions(identity.id(), others, Ended::Revoked, call.now).await?;
     auth.record(call.event(action::SESSIONS_REVOKED).because("others")).await?;
     Ok(Reply::data(StatusCode::OK, &Revoked { revoked })?)
 }
