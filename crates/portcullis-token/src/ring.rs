@@ -32,7 +32,7 @@ impl KeyRing {
         Self { active, verifying }
     }
 
-    /// Also accepts the tokens of `key`: one that signed before, or another issuer's.
+    /// Also accepts the tokens of `key`: one that signed before.
     ///
     /// # Errors
     /// A `kid` that is already there: two keys of one name are an ambiguity, not a choice.

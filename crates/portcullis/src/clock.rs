@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::Iso8601;
+use time::format_description::well_known::iso8601::{Config, EncodedConfig, TimePrecision};
 
 use crate::Fault;
 
@@ -48,7 +49,7 @@ impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .map_err(serde::ser::Error::custom)?
-            .format(&Rfc3339)
+            .format(&RFC_3339)
             .map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&text)
     }
@@ -57,6 +58,13 @@ impl Serialize for Time {
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+/// RFC 3339 with milliseconds, always of the same length.
+const RFC_3339: Iso8601<MILLISECONDS> = Iso8601;
+
+const MILLISECONDS: EncodedConfig = Config::DEFAULT
+    .set_time_precision(TimePrecision::Second { decimal_digits: std::num::NonZero::new(3) })
+    .encode();
 
 /// Tells the time.
 pub trait Clock: Send + Sync {

@@ -1,6 +1,7 @@
 //! What the three examples share, none of it about a framework: settings, notes and the start page.
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::{env, fmt};
 
@@ -25,7 +26,9 @@ impl Settings {
     /// Reads the environment, and starts the log (`RUST_LOG`, else `info`).
     pub fn from_env() -> Result<Self, Box<dyn Error>> {
         let level = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+        let colours = std::io::stderr().is_terminal();
+        let log = tracing_subscriber::fmt().with_env_filter(level).with_ansi(colours);
+        log.with_writer(std::io::stderr).init();
         let beside = env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| ".".to_owned());
         let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
         let port = port.parse().map_err(|_| format!("PORT: `{port}` is not a port"))?;

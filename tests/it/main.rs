@@ -1,0 +1,63 @@
+//! The matrix: which suites run over what. A new store or framework is a file `on_*.rs` of two lines; a new suite is
+//! a line in one of the macros below; neither knows of the other.
+
+mod backends;
+mod client;
+mod fixtures;
+mod frameworks;
+mod server;
+
+mod tidy;
+
+/// Every promise of every store.
+macro_rules! store_suites {
+    () => {
+        #[path = "../suite/store/credentials.rs"]
+        mod credentials;
+        #[path = "../suite/store/events.rs"]
+        mod events;
+        #[path = "../suite/store/keys.rs"]
+        mod keys;
+        #[path = "../suite/store/revocations.rs"]
+        mod revocations;
+        #[path = "../suite/store/sessions.rs"]
+        mod sessions;
+        #[path = "../suite/store/users.rs"]
+        mod users;
+    };
+}
+
+/// Every feature, through a socket.
+macro_rules! http_suites {
+    () => {
+        #[path = "../suite/http/doors.rs"]
+        mod doors;
+        #[path = "../suite/http/faults.rs"]
+        mod faults;
+        #[path = "../suite/http/login.rs"]
+        mod login;
+        #[path = "../suite/http/logout.rs"]
+        mod logout;
+        #[path = "../suite/http/me.rs"]
+        mod me;
+        #[path = "../suite/http/password.rs"]
+        mod password;
+        #[path = "../suite/http/refresh.rs"]
+        mod refresh;
+        #[path = "../suite/http/register.rs"]
+        mod register;
+        #[path = "../suite/http/sessions.rs"]
+        mod sessions;
+    };
+}
+
+mod on_sqlite;
+
+mod on_actix;
+mod on_axum;
+mod on_rocket;
+
+#[path = "../suite/http/identical.rs"]
+mod identical;
+#[path = "../suite/http/processes.rs"]
+mod processes;

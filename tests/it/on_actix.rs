@@ -1,0 +1,3 @@
+use crate::frameworks::actix as framework;
+
+http_suites!();

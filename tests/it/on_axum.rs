@@ -1,0 +1,3 @@
+use crate::frameworks::axum as framework;
+
+http_suites!();

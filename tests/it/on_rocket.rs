@@ -1,0 +1,3 @@
+use crate::frameworks::rocket as framework;
+
+http_suites!();

@@ -1,0 +1,3 @@
+use crate::backends::sqlite as backend;
+
+store_suites!();
