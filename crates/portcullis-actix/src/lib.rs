@@ -1,22 +1,17 @@
 #![doc = include_str!("../README.md")]
 
-mod middleware;
-
-use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 
-use actix_web::dev::{Payload, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Payload, Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, rt, web};
-use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use portcullis::http::{Headers, Incoming};
+use portcullis::http::Headers;
 use portcullis::{Auth, Denied, Fault, Identity, Refusal};
-
-pub use middleware::{Portcullis, RequireUser};
 
 /// An application with everything set up: the routes under `mount` (such as `/auth`), and what the extractors need.
 /// Write it where `App::new()` stood.
@@ -27,15 +22,15 @@ pub fn app(
     impl ServiceFactory<
         ServiceRequest,
         Config = (),
-        Response = ServiceResponse<impl actix_web::body::MessageBody + use<>>,
+        Response = ServiceResponse<impl MessageBody + use<>>,
         Error = Error,
         InitError = (),
     > + use<>,
 > {
-    App::new().wrap(Portcullis::new(auth)).configure(auth_routes(auth, mount))
+    App::new().wrap(portcullis(auth)).configure(auth_routes(auth, mount))
 }
 
-/// The routes alone, for `.configure(…)` of an application that wraps itself in [`Portcullis`].
+/// The routes alone, for `.configure(…)` of an application that wraps itself in [`portcullis`].
 pub fn auth_routes(auth: &Auth, mount: &'static str) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let auth = auth.clone();
     move |config| {
@@ -48,42 +43,19 @@ async fn answer(
     auth: Auth,
     mount: &'static str,
     request: HttpRequest,
-    mut body: web::Payload,
-) -> HttpResponse {
-    let mut incoming = Incoming::default();
-    while let Some(piece) = body.next().await {
-        match piece {
-            Ok(piece) if incoming.push(&piece) => {}
-            Ok(_) => break,
-            Err(_) => return respond(Denied::InvalidRequest("the body ended early").into_response()),
-        }
-    }
+    body: web::Payload,
+) -> Result<HttpResponse, Refused> {
+    let body = portcullis::http::read(body).await?;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let path = request.uri().path().strip_prefix(mount).unwrap_or_default();
-    let mut call = http::Request::new(incoming.into_body());
-    let translated = || {
-        let method = http::Method::from_bytes(request.method().as_str().as_bytes()).ok()?;
-        Some((method, path.parse::<http::Uri>().ok()?))
-    };
-    let Some((method, uri)) = translated() else { return respond(Denied::NotFound.into_response()) };
-    (*call.method_mut(), *call.uri_mut()) = (method, uri);
-    for (name, value) in request.headers() {
-        if let (Ok(name), Ok(value)) = (
-            http::HeaderName::from_bytes(name.as_str().as_bytes()),
-            http::HeaderValue::from_bytes(value.as_bytes()),
-        ) {
-            call.headers_mut().append(name, value);
-        }
-    }
+    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let request = portcullis::http::request(request.method().as_str(), path, headers, body)?;
     // A task of its own, so that a client who hangs up does not stop a logout half way.
-    let answered = rt::spawn(async move { auth.handle(call, peer).await }).await;
-    respond(
-        answered
-            .unwrap_or_else(|error| Refusal::Fault(Fault::new("answering a request", error)).into_response()),
-    )
+    let answered = rt::spawn(async move { auth.handle(request, peer).await }).await;
+    Ok(respond(answered.map_err(|error| Fault::new("answering a request", error))?))
 }
 
-fn respond(response: http::Response<Bytes>) -> HttpResponse {
+fn respond(response: http::Response<bytes::Bytes>) -> HttpResponse {
     let status =
         StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut translated = HttpResponse::build(status);
@@ -97,9 +69,66 @@ fn respond(response: http::Response<Bytes>) -> HttpResponse {
     translated.body(response.into_body())
 }
 
+/// Gives the extractors of an application what they need: `.wrap(portcullis(&auth))`. [`app`] has it already.
+pub fn portcullis<S, B>(
+    auth: &Auth,
+) -> impl Transform<S, ServiceRequest, Response = ServiceResponse<EitherBody<B>>, Error = Error, InitError = ()>
++ use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    wrap(auth, false)
+}
+
+/// Guards a scope: `web::scope("/notes").wrap(require_user(&auth))`. Without a signed-in user nothing in it is
+/// reached, but for `OPTIONS`, which browsers send without credentials.
+pub fn require_user<S, B>(
+    auth: &Auth,
+) -> impl Transform<S, ServiceRequest, Response = ServiceResponse<EitherBody<B>>, Error = Error, InitError = ()>
++ use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    wrap(auth, true)
+}
+
+fn wrap<S, B>(
+    auth: &Auth,
+    closed: bool,
+) -> impl Transform<S, ServiceRequest, Response = ServiceResponse<EitherBody<B>>, Error = Error, InitError = ()>
++ use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    let auth = auth.clone();
+    from_fn(move |request: ServiceRequest, next: Next<B>| {
+        let auth = auth.clone();
+        async move {
+            if closed
+                && let Err(refusal) = auth.admit(request.method().as_str(), &Fields(request.headers())).await
+            {
+                return Ok(request.into_response(Refused(refusal).error_response().map_into_right_body()));
+            }
+            request.extensions_mut().insert(auth);
+            let response = next.call(request).await?;
+            // An `Option` around an extractor hides what was wrong; the answer of the handler does not count then.
+            let hidden = response.request().extensions_mut().remove::<Hidden>();
+            Ok(match hidden.filter(|_| response.response().error().is_none()) {
+                Some(Hidden(refused)) => {
+                    response.into_response(refused.error_response().map_into_right_body())
+                }
+                None => response.map_into_left_body(),
+            })
+        }
+    })
+}
+
 /// The signed-in user; 401 without one.
 ///
-/// `Option<CurrentUser>` is actix-web's own and swallows errors; the middleware [`Portcullis`] sees to it that a
+/// `Option<CurrentUser>` is actix-web's own and swallows errors; the middleware [`portcullis`] sees to it that a
 /// credential that is not valid is answered 401 and a failure of the store 500 all the same. [`MaybeUser`] does not
 /// even call the handler then.
 #[derive(Debug, Clone)]
@@ -108,6 +137,13 @@ pub struct CurrentUser(pub Identity);
 /// The signed-in user, if a credential was sent.
 #[derive(Debug, Clone)]
 pub struct MaybeUser(pub Option<Identity>);
+
+/// A [`Refusal`] as an answer; handlers may answer with it too: `Err(Denied::NotFound)?`.
+#[derive(Debug)]
+pub struct Refused(pub Refusal);
+
+/// What an extractor refused.
+struct Hidden(Refused);
 
 impl Deref for CurrentUser {
     type Target = Identity;
@@ -123,7 +159,7 @@ impl FromRequest for CurrentUser {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let user = MaybeUser::from_request(request, payload);
-        async move { user.await?.0.map(Self).ok_or(Refused(Denied::Unauthenticated.into())) }.boxed_local()
+        async move { Ok(Self(user.await?.0.ok_or(Denied::Unauthenticated)?)) }.boxed_local()
     }
 }
 
@@ -135,29 +171,16 @@ impl FromRequest for MaybeUser {
         let request = request.clone();
         async move {
             let auth = request.extensions().get::<Auth>().cloned();
-            let user = match auth {
-                Some(auth) => identify(&auth, request.method().as_str(), request.headers()).await,
-                None => Err(Fault::new(
-                    "finding the user",
-                    "wrap the application in portcullis_actix::Portcullis",
-                )
-                .into()),
-            };
-            user.map(Self).map_err(|refusal| {
-                request.extensions_mut().insert(Swallowed(RefCell::new(Some(refusal.clone()))));
-                Refused(refusal)
-            })
+            let auth =
+                auth.ok_or(Fault::new("finding the user", "wrap the application in portcullis(&auth)"))?;
+            let user = auth.authenticate(request.method().as_str(), &Fields(request.headers())).await;
+            Ok(Self(user.inspect_err(|refusal| {
+                request.extensions_mut().insert(Hidden(refusal.clone().into()));
+            })?))
         }
         .boxed_local()
     }
 }
-
-/// What an extractor refused, kept in case that an `Option` around it swallows it.
-pub(crate) struct Swallowed(pub(crate) RefCell<Option<Refusal>>);
-
-/// A [`Refusal`] as an answer; handlers may answer with it too: `Err(Denied::NotFound)?`.
-#[derive(Debug)]
-pub struct Refused(pub Refusal);
 
 impl<E: Into<Refusal>> From<E> for Refused {
     fn from(error: E) -> Self {
@@ -175,14 +198,6 @@ impl ResponseError for Refused {
     fn error_response(&self) -> HttpResponse {
         respond(self.0.clone().into_response())
     }
-}
-
-pub(crate) async fn identify(
-    auth: &Auth,
-    method: &str,
-    headers: &HeaderMap,
-) -> Result<Option<Identity>, Refusal> {
-    auth.authenticate(method, &Fields(headers)).await
 }
 
 /// actix-web's type for header fields, as the core reads them.

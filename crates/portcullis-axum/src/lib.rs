@@ -3,17 +3,15 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts, OptionalFromRequestParts, Request};
-use axum::http::Method;
+use axum::extract::{ConnectInfo, FromRef, FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
-use portcullis::http::Incoming;
-use portcullis::{Auth, Denied, Fault, Identity, Refusal};
+use axum::routing::Route;
+use portcullis::{Auth, Fault, Identity, Refusal};
 use tower::{Layer, Service};
 
 /// The routes, to be nested: `.nest("/auth", auth_router(&auth))`.
@@ -25,29 +23,37 @@ pub fn auth_router<S: Clone + Send + Sync + 'static>(auth: &Auth) -> Router<S> {
     Router::new().fallback(move |request| answer(auth.clone(), request))
 }
 
-async fn answer(auth: Auth, request: Request) -> Response {
+async fn answer(auth: Auth, request: Request) -> Result<Response, Refused> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let (head, mut body) = request.into_parts();
-    let mut incoming = Incoming::default();
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return respond(Denied::InvalidRequest("the body ended early").into_response());
-        };
-        if frame.data_ref().is_some_and(|piece| !incoming.push(piece)) {
-            break;
-        }
-    }
-    let request = Request::from_parts(head, incoming.into_body());
+    let (head, body) = request.into_parts();
+    let body = portcullis::http::read(body.into_data_stream()).await?;
+    let request = Request::from_parts(head, body);
     // A task of its own, so that a client who hangs up does not stop a logout half way.
     let answered = tokio::spawn(async move { auth.handle(request, peer).await }).await;
-    respond(
-        answered
-            .unwrap_or_else(|error| Refusal::Fault(Fault::new("answering a request", error)).into_response()),
-    )
+    Ok(answered.map_err(|error| Fault::new("answering a request", error))?.map(Body::from))
 }
 
-fn respond(response: axum::http::Response<axum::body::Bytes>) -> Response {
-    response.map(Body::from)
+/// Guards a whole router: `.layer(require_user(&auth))`. Without a signed-in user nothing behind it is reached, but
+/// for `OPTIONS`, which browsers send without credentials.
+pub fn require_user(
+    auth: &Auth,
+) -> impl Layer<
+    Route,
+    Service = impl Service<Request, Response = Response, Error = Infallible, Future: Send>
+              + Clone
+              + Send
+              + Sync
+              + use<>,
+> + Clone
++ Send
++ Sync
++ use<> {
+    middleware::from_fn_with_state(auth.clone(), admit)
+}
+
+async fn admit(State(auth): State<Auth>, request: Request, next: Next) -> Result<Response, Refused> {
+    auth.admit(request.method().as_str(), request.headers()).await?;
+    Ok(next.run(request).await)
 }
 
 /// The signed-in user; 401 without one. Needs an [`Auth`] in the router's state, which the compiler checks.
@@ -62,6 +68,10 @@ pub struct CurrentUser(pub Identity);
 #[derive(Debug, Clone)]
 pub struct MaybeUser(pub Option<Identity>);
 
+/// A [`Refusal`] as an answer; handlers may answer with it too: `Err(Denied::NotFound)?`.
+#[derive(Debug)]
+pub struct Refused(pub Refusal);
+
 impl Deref for CurrentUser {
     type Target = Identity;
 
@@ -70,9 +80,38 @@ impl Deref for CurrentUser {
     }
 }
 
-/// A [`Refusal`] as an answer; handlers may answer with it too: `Err(Denied::NotFound)?`.
-#[derive(Debug)]
-pub struct Refused(pub Refusal);
+impl<S: Send + Sync> FromRequestParts<S> for CurrentUser
+where
+    Auth: FromRef<S>,
+{
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        Ok(Self(Auth::from_ref(state).require(parts.method.as_str(), &parts.headers).await?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for MaybeUser
+where
+    Auth: FromRef<S>,
+{
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        Ok(Self(Auth::from_ref(state).authenticate(parts.method.as_str(), &parts.headers).await?))
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser
+where
+    Auth: FromRef<S>,
+{
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Refused> {
+        Ok(MaybeUser::from_request_parts(parts, state).await?.0.map(Self))
+    }
+}
 
 impl<E: Into<Refusal>> From<E> for Refused {
     fn from(error: E) -> Self {
@@ -82,103 +121,6 @@ impl<E: Into<Refusal>> From<E> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        respond(self.0.into_response())
-    }
-}
-
-impl<S> FromRequestParts<S> for CurrentUser
-where
-    Auth: FromRef<S>,
-    S: Send + Sync,
-{
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let MaybeUser(user) = MaybeUser::from_request_parts(parts, state).await?;
-        user.map(Self).ok_or(Refused(Denied::Unauthenticated.into()))
-    }
-}
-
-impl<S> OptionalFromRequestParts<S> for CurrentUser
-where
-    Auth: FromRef<S>,
-    S: Send + Sync,
-{
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Refused> {
-        let MaybeUser(user) = MaybeUser::from_request_parts(parts, state).await?;
-        Ok(user.map(Self))
-    }
-}
-
-impl<S> FromRequestParts<S> for MaybeUser
-where
-    Auth: FromRef<S>,
-    S: Send + Sync,
-{
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let auth = Auth::from_ref(state);
-        auth.authenticate(parts.method.as_str(), &parts.headers).await.map(Self).map_err(Refused)
-    }
-}
-
-/// Guards a whole router: `.layer(RequireUser::new(&auth))`. Without a signed-in user nothing behind it is reached,
-/// but for `OPTIONS`, which browsers send without credentials.
-#[derive(Debug, Clone)]
-pub struct RequireUser(Auth);
-
-impl RequireUser {
-    /// A guard by that authentication.
-    pub fn new(auth: &Auth) -> Self {
-        Self(auth.clone())
-    }
-}
-
-impl<S> Layer<S> for RequireUser {
-    type Service = Guarded<S>;
-
-    fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { auth: self.0.clone(), inner }
-    }
-}
-
-/// What [`RequireUser`] makes of a service.
-#[derive(Debug, Clone)]
-pub struct Guarded<S> {
-    auth: Auth,
-    inner: S,
-}
-
-impl<S> Service<Request> for Guarded<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let auth = self.auth.clone();
-        // The service that was polled ready is the one to call.
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
-        Box::pin(async move {
-            if request.method() == Method::OPTIONS {
-                return inner.call(request).await;
-            }
-            match auth.authenticate(request.method().as_str(), request.headers()).await {
-                Ok(Some(_)) => inner.call(request).await,
-                Ok(None) => Ok(Refused(Denied::Unauthenticated.into()).into_response()),
-                Err(refusal) => Ok(Refused(refusal).into_response()),
-            }
-        })
+        self.0.into_response().map(Body::from)
     }
 }

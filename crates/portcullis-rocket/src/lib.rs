@@ -5,11 +5,12 @@ use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use portcullis::http::{Headers, Incoming};
+use portcullis::http::Headers;
 use portcullis::{Auth, Denied, Fault, Identity, Refusal};
 use rocket::catcher::{self, Catcher};
 use rocket::data::ByteUnit;
 use rocket::fairing::{self, Fairing, Info, Kind};
+use rocket::futures::stream;
 use rocket::http::{Method, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
@@ -31,22 +32,12 @@ impl Portcullis {
         Self { auth: auth.clone(), mount }
     }
 
-    async fn answer<'r>(&self, method: &str, request: &Request<'_>, body: Bytes) -> Response<'r> {
-        let mut call = http::Request::new(body);
+    async fn answer(&self, method: &str, request: &Request<'_>, body: Bytes) -> Result<Answer, Denied> {
         let path = request.uri().path().as_str().strip_prefix(self.mount).unwrap_or_default();
-        let (Ok(method), Ok(uri)) = (http::Method::from_bytes(method.as_bytes()), path.parse()) else {
-            return respond(Denied::NotFound.into_response());
-        };
-        (*call.method_mut(), *call.uri_mut()) = (method, uri);
-        for header in request.headers().iter() {
-            if let (Ok(name), Ok(value)) = (
-                http::HeaderName::from_bytes(header.name().as_str().as_bytes()),
-                http::HeaderValue::from_bytes(header.value().as_bytes()),
-            ) {
-                call.headers_mut().append(name, value);
-            }
-        }
-        respond(self.auth.handle(call, request.remote().map(|peer| peer.ip())).await)
+        let fields: Vec<_> = request.headers().iter().collect();
+        let headers = fields.iter().map(|field| (field.name().as_str(), field.value().as_bytes()));
+        let call = portcullis::http::request(method, path, headers, body)?;
+        Ok(self.auth.handle(call, request.remote().map(|peer| peer.ip())).await)
     }
 }
 
@@ -80,22 +71,16 @@ impl Fairing for Portcullis {
 #[rocket::async_trait]
 impl Handler for Portcullis {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> route::Outcome<'r> {
-        let mut body = data.open(ByteUnit::max_value());
-        let mut incoming = Incoming::default();
-        let mut piece = [0; 4096];
-        loop {
-            match body.read(&mut piece).await {
-                Ok(0) => break,
-                Ok(read) if incoming.push(&piece[..read]) => {}
-                Ok(_) => break,
-                Err(_) => {
-                    let early = Denied::InvalidRequest("the body ended early");
-                    return route::Outcome::Success(respond(early.into_response()));
-                }
-            }
-        }
-        let method = request.method().as_str();
-        route::Outcome::Success(self.answer(method, request, incoming.into_body()).await)
+        let pieces = stream::try_unfold(data.open(ByteUnit::max_value()), |mut data| async move {
+            let mut piece = Vec::with_capacity(4096);
+            let read = data.read_buf(&mut piece).await?;
+            Ok::<_, std::io::Error>((read > 0).then_some((piece, data)))
+        });
+        let answered = match portcullis::http::read(pieces).await {
+            Ok(body) => self.answer(request.method().as_str(), request, body).await,
+            Err(denied) => Err(denied),
+        };
+        route::Outcome::Success(respond(answered.unwrap_or_else(Denied::into_response)))
     }
 }
 
@@ -103,11 +88,14 @@ impl Handler for Portcullis {
 #[rocket::async_trait]
 impl catcher::Handler for Portcullis {
     async fn handle<'r>(&self, _: Status, request: &'r Request<'_>) -> catcher::Result<'r> {
-        Ok(self.answer("UNKNOWN", request, Bytes::new()).await)
+        let answered = self.answer("UNKNOWN", request, Bytes::new()).await;
+        Ok(respond(answered.unwrap_or_else(Denied::into_response)))
     }
 }
 
-fn respond<'r>(response: http::Response<Bytes>) -> Response<'r> {
+type Answer = http::Response<Bytes>;
+
+fn respond<'r>(response: Answer) -> Response<'r> {
     let mut translated = Response::build();
     translated.status(Status::new(response.status().as_u16()));
     for (name, value) in response.headers() {
@@ -160,11 +148,11 @@ impl<'r> FromRequest<'r> for CurrentUser {
     type Error = Refusal;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
-        match identify(request).await {
-            Ok(Some(user)) => Outcome::Success(Self(user)),
-            Ok(None) => refuse(request, Denied::Unauthenticated.into()),
-            Err(refusal) => refuse(request, refusal),
-        }
+        let user = match auth(request) {
+            Ok(auth) => auth.require(request.method().as_str(), &Fields(request)).await,
+            Err(fault) => Err(fault.into()),
+        };
+        outcome(request, user.map(Self))
     }
 }
 
@@ -173,10 +161,11 @@ impl<'r> FromRequest<'r> for MaybeUser {
     type Error = Refusal;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Refusal> {
-        match identify(request).await {
-            Ok(user) => Outcome::Success(Self(user)),
-            Err(refusal) => refuse(request, refusal),
-        }
+        let user = match auth(request) {
+            Ok(auth) => auth.authenticate(request.method().as_str(), &Fields(request)).await,
+            Err(fault) => Err(fault.into()),
+        };
+        outcome(request, user.map(Self))
     }
 }
 
@@ -192,20 +181,19 @@ impl Sentinel for MaybeUser {
     }
 }
 
-async fn identify(request: &Request<'_>) -> Result<Option<Identity>, Refusal> {
-    let Some(auth) = request.rocket().state::<Auth>() else {
-        return Err(Fault::new("finding the user", "attach portcullis_rocket::Portcullis").into());
-    };
-    auth.authenticate(request.method().as_str(), &Fields(request)).await
+fn auth<'r>(request: &'r Request<'_>) -> Result<&'r Auth, Fault> {
+    let auth = request.rocket().state();
+    auth.ok_or_else(|| Fault::new("finding the user", "attach portcullis_rocket::Portcullis"))
 }
 
-fn refuse<T>(request: &Request<'_>, refusal: Refusal) -> Outcome<T, Refusal> {
-    *kept(request).lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
-    let status = match &refusal {
-        Refusal::Denied(denied) => Status::new(denied.status().as_u16()),
-        Refusal::Fault(_) => Status::InternalServerError,
-    };
-    Outcome::Error((status, refusal))
+fn outcome<T>(request: &Request<'_>, user: Result<T, Refusal>) -> Outcome<T, Refusal> {
+    match user {
+        Ok(user) => Outcome::Success(user),
+        Err(refusal) => {
+            *kept(request).lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
+            Outcome::Error((Status::new(refusal.status().as_u16()), refusal))
+        }
+    }
 }
 
 /// What a guard of this request refused.
@@ -223,17 +211,10 @@ impl Headers for Fields<'_> {
 }
 
 /// All methods that Rocket knows.
-const METHODS: [Method; 9] = [
-    Method::Get,
-    Method::Put,
-    Method::Post,
-    Method::Delete,
-    Method::Options,
-    Method::Head,
-    Method::Trace,
-    Method::Connect,
-    Method::Patch,
-];
+const METHODS: [Method; 9] = {
+    use Method::{Connect, Delete, Get, Head, Options, Patch, Post, Put, Trace};
+    [Connect, Delete, Get, Head, Options, Patch, Post, Put, Trace]
+};
 
 /// Behind every route of the application's.
 const RANK: isize = 100;

@@ -12,7 +12,7 @@ use http::StatusCode;
 pub enum Denied {
     /// The body is not JSON, not UTF-8, not an object, or names a member twice.
     MalformedJson,
-    /// The request contradicts itself: two credentials, two cookies of one name.
+    /// The request is cut short or contradicts itself: two credentials, two cookies of one name.
     InvalidRequest(&'static str),
     /// No credential was sent.
     Unauthenticated,
@@ -199,6 +199,16 @@ pub enum Refusal {
     Denied(Denied),
     /// A failure: 500. Neither "signed out" nor "allowed".
     Fault(Fault),
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Refusal::Denied(denied) => denied.status(),
+            Refusal::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::pin;
 
 use bytes::Bytes;
 use cookie::Cookie;
 use futures_util::future::{BoxFuture, FutureExt};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use futures_util::stream::{Stream, StreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -25,27 +27,49 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// sees the answer and not a broken connection.
 pub const MAX_DISCARD: usize = 1024 * 1024;
 
-/// A body on its way in: keeps what is needed to answer it, and says when to stop reading.
-#[derive(Debug, Default)]
-pub struct Incoming {
-    kept: Vec<u8>,
-    discarded: usize,
+/// Reads a body as far as it takes to answer it: at most a byte more than [`MAX_BODY`]. What is longer is read on
+/// and thrown away, up to [`MAX_DISCARD`].
+///
+/// # Errors
+/// [`Denied::InvalidRequest`] if it breaks off.
+pub async fn read<P, E>(pieces: impl Stream<Item = Result<P, E>>) -> Result<Bytes, Denied>
+where
+    P: AsRef<[u8]>,
+{
+    let mut pieces = pin!(pieces);
+    let (mut body, mut discarded) = (Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Denied::InvalidRequest("the body ended early"))?;
+        let piece = piece.as_ref();
+        let (keep, discard) = piece.split_at(piece.len().min(MAX_BODY + 1 - body.len()));
+        body.extend_from_slice(keep);
+        discarded += discard.len();
+        if discarded > MAX_DISCARD {
+            break;
+        }
+    }
+    Ok(body.into())
 }
 
-impl Incoming {
-    /// Takes the next piece; `false` once nothing more needs to be read.
-    pub fn push(&mut self, piece: &[u8]) -> bool {
-        let room = (MAX_BODY + 1).saturating_sub(self.kept.len());
-        let (keep, discard) = piece.split_at(room.min(piece.len()));
-        self.kept.extend_from_slice(keep);
-        self.discarded += discard.len();
-        self.discarded <= MAX_DISCARD
+/// The request to give to [`Auth::handle`], from the words of a framework with types of its own.
+///
+/// # Errors
+/// [`Denied::NotFound`] for a method or path that is none.
+pub fn request<'h>(
+    method: &str,
+    path: &str,
+    headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+    body: Bytes,
+) -> Result<Request<Bytes>, Denied> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| Denied::NotFound)?;
+    *request.uri_mut() = path.parse().map_err(|_| Denied::NotFound)?;
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value)) {
+            request.headers_mut().append(name, value);
+        }
     }
-
-    /// The body to give to [`Auth::handle`].
-    pub fn into_body(self) -> Bytes {
-        self.kept.into()
-    }
+    Ok(request)
 }
 
 /// The fields of a request's head, whatever the framework's type for them.
@@ -126,11 +150,7 @@ impl Auth {
             return Err(Denied::UnsupportedMediaType.into());
         }
         let identity = match route.demand {
-            Demand::Session => Some(
-                self.authenticate(head.method.as_str(), &head.headers)
-                    .await?
-                    .ok_or(Denied::Unauthenticated)?,
-            ),
+            Demand::Session => Some(self.require(head.method.as_str(), &head.headers).await?),
             Demand::Nothing => None,
         };
         let segment = (*segment).to_owned();

@@ -101,6 +101,33 @@ impl Auth {
         }
     }
 
+    /// The same for what needs a user.
+    ///
+    /// # Errors
+    /// Also [`Denied::Unauthenticated`], if no credential was sent.
+    pub fn require(
+        &self,
+        method: &str,
+        headers: &dyn Headers,
+    ) -> impl Future<Output = Result<Identity, Refusal>> + Send + use<'_> {
+        let user = self.authenticate(method, headers);
+        async move { Ok(user.await?.ok_or(Denied::Unauthenticated)?) }
+    }
+
+    /// The same for what guards many routes at once: lets `OPTIONS` pass, which browsers send without credentials.
+    ///
+    /// # Errors
+    /// As [`Auth::require`].
+    pub fn admit(
+        &self,
+        method: &str,
+        headers: &dyn Headers,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<'_> {
+        let exempt = method == "OPTIONS";
+        let user = self.require(method, headers);
+        async move { if exempt { Ok(()) } else { user.await.map(drop) } }
+    }
+
     /// The same without asking whether the session was ended.
     fn identify(&self, method: &str, headers: &dyn Headers, now: Time) -> Result<Option<Identity>, Denied> {
         let bearer = bearer(headers)?;

@@ -7,7 +7,7 @@ use actix_web::web::{self, Data, Html, Json};
 use actix_web::{App, CustomizeResponder, Error, Responder, get};
 use example_notes::{NewNote, Note, Notes, home};
 use portcullis::{Auth, Denied};
-use portcullis_actix::{CurrentUser, Refused, RequireUser};
+use portcullis_actix::{CurrentUser, Refused, require_user};
 
 /// The application.
 pub fn app(
@@ -23,7 +23,7 @@ pub fn app(
     > + use<>,
 > {
     let notes_resource = web::resource("/notes")
-        .wrap(RequireUser::new(auth))
+        .wrap(require_user(auth))
         .route(web::get().to(list))
         .route(web::post().to(add));
     portcullis_actix::app(auth, "/auth")

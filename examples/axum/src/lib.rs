@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use example_notes::{NewNote, Note, Notes, home};
 use portcullis::{Auth, Denied};
-use portcullis_axum::{CurrentUser, Refused, RequireUser, auth_router};
+use portcullis_axum::{CurrentUser, Refused, auth_router, require_user};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -30,8 +30,7 @@ impl FromRef<Shared> for Notes {
 
 /// The application.
 pub fn app(auth: Auth, notes: Notes) -> Router {
-    let notes_router =
-        Router::new().route("/notes", get(list).post(add)).route_layer(RequireUser::new(&auth));
+    let notes_router = Router::new().route("/notes", get(list).post(add)).route_layer(require_user(&auth));
     Router::new()
         .route("/", get(start))
         .route("/me", get(me))
