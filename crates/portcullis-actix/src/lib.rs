@@ -30,7 +30,7 @@ pub fn app(
     App::new().wrap(portcullis(auth)).configure(auth_routes(auth, mount))
 }
 
-/// The routes alone, for `.configure(…)` of an application that wraps itself in [`portcullis`].
+/// The routes alone, for `.configure(…)` of an application that wraps itself in [`portcullis()`].
 pub fn auth_routes(auth: &Auth, mount: &'static str) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let auth = auth.clone();
     move |config| {
@@ -128,7 +128,7 @@ where
 
 /// The signed-in user; 401 without one.
 ///
-/// `Option<CurrentUser>` is actix-web's own and swallows errors; the middleware [`portcullis`] sees to it that a
+/// `Option<CurrentUser>` is actix-web's own and swallows errors; the middleware [`portcullis()`] sees to it that a
 /// credential that is not valid is answered 401 and a failure of the store 500 all the same. [`MaybeUser`] does not
 /// even call the handler then.
 #[derive(Debug, Clone)]
