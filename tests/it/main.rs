@@ -5,6 +5,7 @@ mod backends;
 mod client;
 mod fixtures;
 mod frameworks;
+mod records;
 mod server;
 
 mod tidy;
@@ -61,3 +62,5 @@ mod on_rocket;
 mod identical;
 #[path = "../suite/http/processes.rs"]
 mod processes;
+#[path = "../suite/http/quickstart.rs"]
+mod quickstart;

@@ -3,7 +3,7 @@ use portcullis::store::{Credentials, PasswordRecord};
 use portcullis::{Email, Fault, UserId};
 
 use crate::SqlStore;
-use crate::database::{Row, Statement, sql};
+use crate::database::{Row, sql};
 use crate::users::{TENANT, user};
 
 #[async_trait]
@@ -26,20 +26,23 @@ impl Credentials for SqlStore {
         let epoch = sql("UPDATE portcullis_users SET epoch = epoch + 1 WHERE id = ? AND epoch = ?")
             .bind(old.user.id.to_string())
             .bind(old.user.epoch);
-        self.database.change_together(vec![epoch, replace(old, hash)]).await
+        // The hash itself is a guard too: it was salted, so no other is like it.
+        let replace = sql("UPDATE portcullis_passwords SET hash = ? WHERE user_id = ? AND hash = ?")
+            .bind(hash)
+            .bind(old.user.id.to_string())
+            .bind(old.hash.as_str());
+        self.database.change_together(vec![epoch, replace]).await
     }
 
     async fn rehash(&self, old: &PasswordRecord, hash: &str) -> Result<bool, Fault> {
-        Ok(self.database.change(replace(old, hash)).await? == 1)
-    }
-}
-
-/// The hash itself is the guard: it was salted, so no other is like it.
-fn replace(old: &PasswordRecord, hash: &str) -> Statement {
-    sql("UPDATE portcullis_passwords SET hash = ? WHERE user_id = ? AND hash = ?")
+        let replace = sql("UPDATE portcullis_passwords SET hash = ? WHERE hash = ?
+                 AND user_id = (SELECT id FROM portcullis_users WHERE id = ? AND epoch = ?)")
         .bind(hash)
-        .bind(old.user.id.to_string())
         .bind(old.hash.as_str())
+        .bind(old.user.id.to_string())
+        .bind(old.user.epoch);
+        Ok(self.database.change(replace).await? == 1)
+    }
 }
 
 fn record(row: &Row) -> Result<PasswordRecord, Fault> {
