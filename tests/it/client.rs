@@ -1,11 +1,13 @@
 //! A client that sends what it is told, byte by byte, and shows what came back, unchanged.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
 
 /// A request under way.
 #[derive(Clone)]
@@ -64,6 +66,26 @@ impl Request {
         bytes.extend(self.body.iter().flatten());
         bytes
     }
+}
+
+/// Sends requests in the same instant, each on a connection that is open already; the answers in their order.
+pub async fn at_once(requests: impl IntoIterator<Item = Request>) -> Vec<Answer> {
+    let requests: Vec<_> = requests.into_iter().collect();
+    let ready = Arc::new(Barrier::new(requests.len()));
+    let mut sent = Vec::new();
+    for request in requests {
+        let mut connection = Connection::open(request.address).await;
+        let ready = ready.clone();
+        sent.push(tokio::spawn(async move {
+            ready.wait().await;
+            connection.send(&request).await
+        }));
+    }
+    let mut answers = Vec::new();
+    for answer in sent {
+        answers.push(answer.await.unwrap());
+    }
+    answers
 }
 
 /// A connection that stays open.
@@ -140,6 +162,15 @@ impl Answer {
         let values: Vec<_> = self.headers.iter().filter(|(given, _)| given == name).collect();
         assert!(values.len() <= 1, "{name} stands twice in {self:?}");
         values.first().map(|(_, value)| value.as_str())
+    }
+
+    /// What must be the same in every run: without the date, and headers by name, since some frameworks send them
+    /// in an order of the day.
+    pub fn undated(&self) -> Self {
+        let mut answer = self.clone();
+        answer.headers.retain(|(name, _)| name != "date");
+        answer.headers.sort_by(|one, other| one.0.cmp(&other.0));
+        answer
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {

@@ -53,6 +53,7 @@ macro_rules! http_suites {
 }
 
 mod on_sqlite;
+mod sqlite;
 
 mod on_actix;
 mod on_axum;

@@ -44,6 +44,7 @@ pub fn new_session(user: UserId) -> Session {
     Session {
         id: id(),
         user,
+        epoch: 0,
         rotation: State {
             generation: 0,
             rotated_at: NOW,
@@ -62,8 +63,8 @@ pub fn new_session(user: UserId) -> Session {
 
 /// A started session.
 pub async fn session(stores: &Stores, user: &User) -> Session {
-    let session = new_session(user.id);
-    assert!(stores.sessions.start(&session, user.epoch).await.unwrap());
+    let session = Session { epoch: user.epoch, ..new_session(user.id) };
+    assert!(stores.sessions.start(&session).await.unwrap());
     session
 }
 

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use example_notes::Notes;
+use portcullis::clock::Time;
 use portcullis::event::Event;
-use portcullis::{Auth, Config, Stores};
+use portcullis::store::{Advance, Ended, Session, Sessions, Which};
+use portcullis::{Auth, Config, Fault, SessionId, Stores, UserId};
 use portcullis_sql::SqlStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 use crate::client::{Answer, Request};
 use crate::fixtures::ManualClock;
@@ -42,12 +47,37 @@ pub struct Device {
     pub user: String,
 }
 
+impl Device {
+    /// From the answer to a registration or login.
+    pub fn of(answer: &Answer) -> Self {
+        let data = answer.data();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            access: text(&data["accessToken"]),
+            refresh: answer.refresh_token(),
+            user: text(&data["user"]["id"]),
+        }
+    }
+
+    /// What the access token says.
+    pub fn claims(&self) -> Value {
+        let payload = self.access.split('.').nth(1).unwrap();
+        serde_json::from_slice(&BASE64URL.decode(payload).unwrap()).unwrap()
+    }
+
+    /// The session's id.
+    pub fn session(&self) -> String {
+        self.claims()["sid"].as_str().unwrap().to_owned()
+    }
+}
+
 impl Server {
     pub async fn start(serve: Serve, change: impl FnOnce(&mut Config)) -> Self {
         let clock = ManualClock::new();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let mut config = Config::new(SECRET);
         config.clock = Arc::new(clock.clone());
+        config.password.danger_weak_hashes = true;
         config.password.memory_kib = 64;
         config.password.iterations = 1;
         config.password.threads = 2;
@@ -138,6 +168,45 @@ impl Server {
         self.get("/auth/me").bearer(access).send().await
     }
 
+    /// Refreshes by cookie; the same session with its new tokens.
+    pub async fn renew(&self, device: &Device) -> Device {
+        let answer = self.refresh(&device.refresh).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let access = answer.data()["accessToken"].as_str().unwrap().to_owned();
+        Device { access, refresh: answer.refresh_token(), user: device.user.clone() }
+    }
+
+    /// Both tokens of the device work. Uses up the refresh token.
+    pub async fn assert_signed_in(&self, device: &Device) {
+        let (me, refresh) = (self.me(&device.access).await, self.refresh(&device.refresh).await);
+        assert_eq!((me.status, refresh.status), (200, 200), "{me:?} {refresh:?}");
+    }
+
+    /// Neither token of the device is good for anything.
+    pub async fn assert_signed_out(&self, device: &Device) {
+        assert_eq!(self.me(&device.access).await.problem(), (401, "invalid_token".into()));
+        assert_eq!(self.refresh(&device.refresh).await.problem(), (401, "session_revoked".into()));
+    }
+
+    /// How many users, sessions and events are written down.
+    pub async fn rows(&self) -> [i64; 3] {
+        [
+            self.count("SELECT COUNT(*) FROM portcullis_users").await,
+            self.count("SELECT COUNT(*) FROM portcullis_sessions").await,
+            self.count("SELECT COUNT(*) FROM portcullis_events").await,
+        ]
+    }
+
+    /// Whether that stands anywhere in the files of the database.
+    pub fn database_holds(&self, secret: &str) -> bool {
+        let file = self.database_file();
+        let log = file.with_extension("db-wal");
+        [file, log]
+            .iter()
+            .filter_map(|file| std::fs::read(file).ok())
+            .any(|bytes| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()))
+    }
+
     /// One number from the database.
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(self.store.pool()).await.unwrap()
@@ -146,11 +215,73 @@ impl Server {
 
 fn device(answer: Answer, status: u16) -> Device {
     assert_eq!(answer.status, status, "{answer:?}");
-    let data = answer.data();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    Device {
-        access: text(&data["accessToken"]),
-        refresh: answer.refresh_token(),
-        user: text(&data["user"]["id"]),
+    Device::of(&answer)
+}
+
+/// Holds sign-ins up in their last step, until it is opened.
+#[derive(Clone)]
+pub struct Gate {
+    reached: Arc<Semaphore>,
+    open: Arc<Semaphore>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { reached: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) }
+    }
+}
+
+impl Gate {
+    /// The stores with the gate before `Sessions::start`.
+    pub fn before_sessions_start(&self, mut stores: Stores) -> Stores {
+        stores.sessions = Arc::new(Gated { gate: self.clone(), sessions: stores.sessions });
+        stores
+    }
+
+    /// Waits until a sign-in stands at the gate.
+    pub async fn reached(&self) {
+        self.reached.acquire().await.unwrap().forget();
+    }
+
+    pub fn open(&self) {
+        self.open.close();
+    }
+}
+
+struct Gated {
+    gate: Gate,
+    sessions: Arc<dyn Sessions>,
+}
+
+#[async_trait::async_trait]
+impl Sessions for Gated {
+    async fn start(&self, session: &Session) -> Result<bool, Fault> {
+        self.gate.reached.add_permits(1);
+        let _ = self.gate.open.acquire().await;
+        self.sessions.start(session).await
+    }
+
+    async fn carry_over(&self, id: SessionId, epoch: i64) -> Result<bool, Fault> {
+        self.sessions.carry_over(id, epoch).await
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, Fault> {
+        self.sessions.find(id).await
+    }
+
+    async fn advance(&self, step: &Advance) -> Result<bool, Fault> {
+        self.sessions.advance(step).await
+    }
+
+    async fn live(&self, user: UserId, now: Time) -> Result<Vec<Session>, Fault> {
+        self.sessions.live(user, now).await
+    }
+
+    async fn end(&self, user: UserId, which: Which, at: Time, why: Ended) -> Result<u64, Fault> {
+        self.sessions.end(user, which, at, why).await
+    }
+
+    async fn ended_since(&self, user: UserId, since: Time) -> Result<Vec<SessionId>, Fault> {
+        self.sessions.ended_since(user, since).await
     }
 }

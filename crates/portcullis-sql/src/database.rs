@@ -5,13 +5,13 @@
 //! application's and leaves the placeholders as they are.)
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis::Fault;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Decode, Row as _, Sqlite, SqlitePool, Type};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Decode, Row as _, Sqlite, SqlitePool, Type};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::dialect;
@@ -66,9 +66,14 @@ impl Database {
     }
 
     pub(crate) async fn connect(url: &str) -> Result<Self, Fault> {
+        let unreadable = "reading the database address";
+        // sqlx would take any other address for the name of a file, and make it.
+        if !url.starts_with("sqlite:") {
+            return Err(Fault::new(unreadable, "it must begin with `sqlite:`, as in `sqlite://app.db`"));
+        }
         let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| Fault::new("reading the database address", error))?
-            .busy_timeout(Duration::from_secs(5))
+            .map_err(|error| Fault::new(unreadable, error))?
+            .busy_timeout(PATIENCE)
             // An acknowledged logout survives a power cut.
             .synchronous(SqliteSynchronous::Full);
         let opening = |error| Fault::new("opening the database", error);
@@ -78,8 +83,7 @@ impl Database {
             return Ok(Self::sqlite(pool.connect_with(options).await.map_err(opening)?));
         }
         let options = options.journal_mode(SqliteJournalMode::Wal);
-        let create = SqlitePoolOptions::new().max_connections(1);
-        create.connect_with(options.clone().create_if_missing(true)).await.map_err(opening)?.close().await;
+        create(options.clone().create_if_missing(true)).await.map_err(opening)?;
         let file = watch::File::new(options.get_filename());
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
@@ -224,6 +228,30 @@ fn reading(error: sqlx::Error) -> Fault {
 fn writing(error: sqlx::Error) -> Fault {
     Fault::new("writing to the database", error)
 }
+
+/// Makes the file, if it is not there, and turns on its write-ahead log. To those who do so at the same moment SQLite
+/// answers "locked" without having waited, so the waiting is done here.
+async fn create(options: SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let started = Instant::now();
+    loop {
+        match options.connect().await {
+            Ok(connection) => return connection.close().await,
+            Err(error) if is_busy(&error) && started.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    // The upper bytes say why (sqlite.org/rescode.html).
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+/// How long somebody else's lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn is_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")

@@ -9,10 +9,10 @@ use crate::database::{Row, sql};
 
 #[async_trait]
 impl Sessions for SqlStore {
-    async fn start(&self, session: &Session, epoch: i64) -> Result<bool, Fault> {
-        let start = sql("INSERT INTO portcullis_sessions (id, user_id, generation, rotated_at,
+    async fn start(&self, session: &Session) -> Result<bool, Fault> {
+        let start = sql("INSERT INTO portcullis_sessions (id, user_id, epoch, generation, rotated_at,
                  idle_expires_at, absolute_expires_at, created_at, auth_time, amr, last_seen_at, ip, user_agent)
-             SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM portcullis_users WHERE id = ? AND epoch = ?")
+             SELECT ?, id, epoch, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM portcullis_users WHERE id = ? AND epoch = ?")
         .bind(session.id.to_string())
         .bind(i64::from(session.rotation.generation))
         .bind(session.rotation.rotated_at.millis())
@@ -25,8 +25,13 @@ impl Sessions for SqlStore {
         .bind(session.ip.map(|ip| ip.to_string()))
         .bind(session.user_agent.clone())
         .bind(session.user.to_string())
-        .bind(epoch);
+        .bind(session.epoch);
         Ok(self.database.change(start).await? == 1)
+    }
+
+    async fn carry_over(&self, id: SessionId, epoch: i64) -> Result<bool, Fault> {
+        let carry = sql("UPDATE portcullis_sessions SET epoch = ? WHERE id = ?");
+        Ok(self.database.change(carry.bind(epoch).bind(id.to_string())).await? == 1)
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Fault> {
@@ -90,6 +95,7 @@ fn session(row: &Row) -> Result<Session, Fault> {
     Ok(Session {
         id: row.parse("id")?,
         user: row.parse("user_id")?,
+        epoch: row.get("epoch")?,
         rotation: State {
             generation: u32::try_from(generation)
                 .map_err(|error| Fault::new("reading a generation", error))?,

@@ -23,6 +23,11 @@ pub enum SignError {
     /// The key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The token would be longer than what is verified; it was to carry too many roles or permissions.
+    #[error(
+        "the token would be {0} bytes long, more than are verified; give the user fewer roles or permissions"
+    )]
+    TooLong(usize),
 }
 
 impl KeyRing {
@@ -61,7 +66,7 @@ impl KeyRing {
         token.push('.');
         BASE64URL.encode_string(serde_json::to_vec(claims)?, &mut token);
         self.active.sign(&mut token)?;
-        Ok(token)
+        if token.len() > verify::MAX_TOKEN { Err(SignError::TooLong(token.len())) } else { Ok(token) }
     }
 
     /// What a token says, if everything about it is right at `now` (seconds since the epoch).

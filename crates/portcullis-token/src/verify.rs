@@ -175,7 +175,7 @@ impl<'de> Deserialize<'de> for Header {
 }
 
 /// Bytes of a token; a longer one is refused unread.
-const MAX_TOKEN: usize = 8 * 1024;
+pub(crate) const MAX_TOKEN: usize = 8 * 1024;
 
 /// Seconds that clocks of two machines may differ.
 const DEFAULT_SKEW: u64 = 60;

@@ -130,6 +130,9 @@ pub struct PasswordConfig {
     pub max_bytes: usize,
     /// Whether the most common passwords and the address itself are refused.
     pub refuse_common: bool,
+    /// Allows Argon2id to cost less than OWASP's minimum, so that whoever gets hold of the hashes guesses faster. For
+    /// tests, which hash nobody's password.
+    pub danger_weak_hashes: bool,
     /// Argon2id memory in KiB for each hashing thread.
     pub memory_kib: u32,
     /// Argon2id passes.
@@ -318,6 +321,7 @@ impl Default for PasswordConfig {
             min_length: 8,
             max_bytes: 1024,
             refuse_common: true,
+            danger_weak_hashes: false,
             memory_kib: 19 * 1024,
             iterations: 2,
             lanes: 1,
@@ -337,6 +341,12 @@ impl PasswordConfig {
         expect(
             self.memory_kib >= 8 * self.lanes && self.iterations >= 1 && (1..=16).contains(&self.lanes),
             "password: Argon2id needs a pass, 1 to 16 lanes and 8 KiB of memory for each lane",
+        );
+        let enough =
+            |&(memory_kib, iterations)| self.memory_kib >= memory_kib && self.iterations >= iterations;
+        expect(
+            self.danger_weak_hashes || LEAST_COST.iter().any(enough),
+            "password: Argon2id costs less than OWASP's minimum, e.g. 19456 KiB with 2 iterations",
         );
         expect(self.memory_kib <= 4 * 1024 * 1024, "password.memory_kib: must be at most 4 GiB");
         expect((1..=64).contains(&self.threads), "password.threads: must be 1 to 64");
@@ -371,6 +381,9 @@ fn distinct(bytes: &[u8]) -> usize {
 }
 
 const MIN_SECRET: usize = 32;
+
+/// KiB and iterations that OWASP's password storage cheat sheet holds for equally strong.
+const LEAST_COST: [(u32, u32); 5] = [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5)];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]

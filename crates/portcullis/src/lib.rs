@@ -123,8 +123,11 @@ impl Auth {
     /// within [`AccessConfig::ttl`](config::AccessConfig::ttl).
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or the names have more than 2,048 bytes together: every request carries them.
     pub async fn set_roles(&self, user: UserId, roles: &[String]) -> Result<bool, Fault> {
+        if roles.iter().map(String::len).sum::<usize>() > 2048 {
+            return Err(Fault::new("setting roles", "their names have more than 2,048 bytes together"));
+        }
         let set = self.stores().users.set_roles(user, roles).await?;
         if set {
             self.record(Event::new(self.now(), action::ROLES_SET).of(user)).await?;

@@ -74,7 +74,7 @@ impl Auth {
         let Proof { user, amr } = proof;
         let session = self.new_session(&user, amr, call)?;
         // The password may have been changed since it was checked; then nothing starts.
-        if !self.stores().sessions.start(&session, user.epoch).await? {
+        if !self.stores().sessions.start(&session).await? {
             return Err(Denied::InvalidCredentials.into());
         }
         if transport == Transport::Cookie {
@@ -89,6 +89,7 @@ impl Auth {
         Ok(Session {
             id: SessionId::new(call.now, &*self.config().entropy)?,
             user: user.id,
+            epoch: user.epoch,
             rotation: State {
                 generation: 1,
                 rotated_at: call.now,
@@ -145,10 +146,12 @@ impl Auth {
         status: StatusCode,
         now: Time,
     ) -> Answer {
-        let access_token = self.access_token(session, user, now)?;
+        // Nothing outlives the session.
+        let lives = self.config().access.ttl.min(session.rotation.absolute_expires_at.since(now));
+        let expires_in = lives.as_secs();
+        let access_token = self.access_token(session, user, now, expires_in)?;
         let refresh_token = RefreshToken { session: session.id, generation: session.rotation.generation }
             .mint(self.keychain());
-        let expires_in = self.config().access.ttl.as_secs();
         let reply = Reply::data(
             status,
             &HandedOut {
@@ -170,14 +173,14 @@ impl Auth {
         }
     }
 
-    fn access_token(&self, session: &Session, user: &User, now: Time) -> Result<Secret, Fault> {
+    fn access_token(&self, session: &Session, user: &User, now: Time, lives: u64) -> Result<Secret, Fault> {
         let config = self.config();
         let jti = clock::random::<16>(&*config.entropy)?;
         let claims = AccessClaims {
             iss: config.issuer.clone(),
             sub: user.id.to_string(),
             aud: Audience::from(config.audience.as_str()),
-            exp: now.seconds() + config.access.ttl.as_secs(),
+            exp: now.seconds() + lives,
             iat: now.seconds(),
             jti: uuid::Builder::from_random_bytes(jti).into_uuid().to_string(),
             client_id: config.client_id.clone(),

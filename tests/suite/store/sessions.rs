@@ -27,7 +27,7 @@ async fn a_session_reads_back_as_it_was_started() {
     };
     let bare = Session { ip: None, user_agent: None, ..new_session(ada.id) };
     for session in [full, other, bare] {
-        assert!(stores.sessions.start(&session, 0).await.unwrap());
+        assert!(stores.sessions.start(&session).await.unwrap());
         assert_eq!(find(&stores, &session).await, session);
     }
     assert_eq!(stores.sessions.find(records::id()).await.unwrap(), None);
@@ -38,7 +38,7 @@ async fn a_session_of_nobody_does_not_start() {
     let (stores, _keep) = backend::stores().await;
     records::user(&stores, "ada@example.org").await;
     let session = new_session(records::id());
-    assert!(!stores.sessions.start(&session, 0).await.unwrap());
+    assert!(!stores.sessions.start(&session).await.unwrap());
     assert_eq!(stores.sessions.find(session.id).await.unwrap(), None);
 }
 
@@ -49,7 +49,7 @@ async fn a_session_starts_only_in_the_epoch_of_its_user() {
     assert!(stores.users.advance_epoch(ada.id).await.unwrap());
     for (epoch, starts) in [(0, false), (2, false), (-1, false), (1, true)] {
         let session = new_session(ada.id);
-        assert_eq!(stores.sessions.start(&session, epoch).await.unwrap(), starts, "epoch {epoch}");
+        assert_eq!(stores.sessions.start(&Session { epoch, ..session }).await.unwrap(), starts, "epoch {epoch}");
         assert_eq!(stores.sessions.find(session.id).await.unwrap().is_some(), starts);
     }
 }
@@ -64,11 +64,11 @@ async fn no_start_of_an_old_epoch_outlives_an_advance_of_the_epoch_and_an_end_of
             let (stores, id, session) = (stores.clone(), user.id, sessions.get(racer).cloned());
             async move {
                 match session {
-                    Some(session) => stores.sessions.start(&session, 0).await.unwrap(),
+                    Some(session) => stores.sessions.start(&session).await.unwrap(),
                     None => {
                         assert!(stores.users.advance_epoch(id).await.unwrap());
                         stores.sessions.end(id, Which::All, NOW, Ended::Administrator).await.unwrap();
-                        let late = stores.sessions.start(&new_session(id), 0).await.unwrap();
+                        let late = stores.sessions.start(&new_session(id)).await.unwrap();
                         assert!(!late, "a start of the old epoch succeeded after the advance");
                         true
                     }
@@ -239,7 +239,7 @@ async fn live_are_those_neither_ended_nor_expired_the_latest_first() {
         session.created_at = later(created);
         session.rotation.idle_expires_at = later(idle);
         session.rotation.absolute_expires_at = later(absolute);
-        assert!(stores.sessions.start(&session, 0).await.unwrap());
+        assert!(stores.sessions.start(&session).await.unwrap());
         if lives {
             expected.push(session);
         }

@@ -22,6 +22,7 @@ CREATE TABLE portcullis_passwords (
 CREATE TABLE portcullis_sessions (
     id VARCHAR(36) NOT NULL PRIMARY KEY,
     user_id VARCHAR(36) NOT NULL,
+    epoch BIGINT NOT NULL,
     generation BIGINT NOT NULL,
     rotated_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,

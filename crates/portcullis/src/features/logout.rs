@@ -15,7 +15,8 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// Ends the session that the access token names and the one that the refresh token names, which is usually the
-/// same; either is enough. A session that is over already is answered alike.
+/// same; either is enough, and one that is not valid does not keep the other from it. A session that was ended
+/// before is answered alike.
 async fn logout(auth: &Auth, call: &Call) -> Answer {
     for (user, session) in named(auth, call).await? {
         if auth.end_sessions(user, Which::One(session), Ended::Logout, call.now).await? > 0 {
@@ -27,21 +28,24 @@ async fn logout(auth: &Auth, call: &Call) -> Answer {
 
 async fn named(auth: &Auth, call: &Call) -> Result<Vec<(UserId, SessionId)>, Refusal> {
     let mut named = Vec::new();
-    let refresh_token = refresh::presented(auth, call)?;
+    let mut refused = Denied::Unauthenticated;
     match auth.authenticate("POST", &call.headers).await {
         Ok(Some(identity)) => named.push((identity.id(), identity.session())),
-        Ok(None) if refresh_token.is_none() => return Err(Denied::Unauthenticated.into()),
-        // An access token that has expired does not keep anybody signed in.
-        Err(Refusal::Denied(Denied::InvalidToken)) if refresh_token.is_some() => {}
         Ok(None) => {}
-        Err(refusal) => return Err(refusal),
+        Err(Refusal::Denied(denied)) => refused = denied,
+        Err(fault) => return Err(fault),
     }
-    if let Some((token, _)) = refresh_token
-        && let Some(session) = auth.stores().sessions.find(token.session).await?
-    {
-        named.push((session.user, session.id));
+    match refresh::presented(auth, call) {
+        Ok(Some((token, _))) => {
+            // An authentic token of a session that is not there any more leaves nothing to end.
+            let session = auth.stores().sessions.find(token.session).await?;
+            named.extend(session.map(|session| (session.user, session.id)));
+            return Ok(named);
+        }
+        Ok(None) => {}
+        Err(denied) => refused = denied,
     }
-    Ok(named)
+    if named.is_empty() { Err(refused.into()) } else { Ok(named) }
 }
 
 async fn logout_all(auth: &Auth, call: &Call) -> Answer {

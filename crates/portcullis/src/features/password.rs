@@ -30,6 +30,8 @@ async fn change(auth: &Auth, call: &Call) -> Answer {
         return Err(Denied::WrongPassword.into());
     }
     let hash = auth.hashing().hash(&new, &*auth.config().entropy).await?;
+    // First, so that a refresh of this device at the same moment is not taken for one of the others.
+    auth.stores().sessions.carry_over(identity.session(), record.user.epoch + 1).await?;
     if !credentials.change(&record, &hash).await? {
         return Err(Denied::Conflict.into());
     }

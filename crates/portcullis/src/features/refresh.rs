@@ -9,7 +9,7 @@ use crate::refresh_token::RefreshToken;
 use crate::reply::refresh_cookie_name;
 use crate::rotation::{self, Decision};
 use crate::sign_in::{Shown, Transport};
-use crate::store::{Advance, Ended, Session, Which};
+use crate::store::{Advance, Ended, Session, User, Which};
 use crate::{Auth, Denied, Fault, Refusal};
 
 pub(crate) const ROUTES: &[Route] =
@@ -17,9 +17,7 @@ pub(crate) const ROUTES: &[Route] =
 
 async fn refresh(auth: &Auth, call: &Call) -> Answer {
     let (token, transport) = presented(auth, call)?.ok_or(Denied::Unauthenticated)?;
-    let session = rotate(auth, call, token).await?;
-    // Roles may have changed, and the account may be gone.
-    let user = auth.stores().users.find(session.user).await?.ok_or(Denied::SessionRevoked)?;
+    let (session, user) = rotate(auth, call, token).await?;
     auth.hand_out(&session, &user, Shown::TokensOnly, transport, StatusCode::OK, call.now)
 }
 
@@ -37,22 +35,25 @@ pub(crate) fn presented(auth: &Auth, call: &Call) -> Result<Option<(RefreshToken
     Ok(Some((RefreshToken::read(&text, auth.keychain())?, transport)))
 }
 
-/// The session after the token has been used, its generation that of the one live token.
-async fn rotate(auth: &Auth, call: &Call, token: RefreshToken) -> Result<Session, Refusal> {
+/// The session after the token has been used, its generation that of the one live token; and its user as of now.
+async fn rotate(auth: &Auth, call: &Call, token: RefreshToken) -> Result<(Session, User), Refusal> {
     let sessions = &auth.stores().sessions;
     // Whoever loses the race for the one statement reads again and decides again; the second decision is
     // nearly always the last.
     for _ in 0..ATTEMPTS {
-        let session = sessions.find(token.session).await?.ok_or(Denied::SessionRevoked)?;
+        let mut session = sessions.find(token.session).await?.ok_or(Denied::SessionRevoked)?;
+        let user = auth.stores().users.find(session.user).await?.ok_or(Denied::SessionRevoked)?;
+        // A change of the password or a logout everywhere counts even if it was cut short before it came here.
+        session.rotation.ended |= session.epoch < user.epoch;
         let grace = auth.config().session.grace;
         match rotation::decide(&session.rotation, token.generation, call.now, grace) {
             Decision::Advance => {
                 let step = step(auth, call, &session);
                 if sessions.advance(&step).await? {
-                    return Ok(advanced(session, step));
+                    return Ok((advanced(session, step), user));
                 }
             }
-            Decision::Replay => return Ok(session),
+            Decision::Replay => return Ok((session, user)),
             Decision::Reuse => return Err(end_family(auth, call, &session).await?.into()),
             Decision::Ended => return Err(Denied::SessionRevoked.into()),
             Decision::Expired => return Err(Denied::SessionExpired.into()),

@@ -37,8 +37,13 @@ async fn list(auth: &Auth, call: &Call) -> Answer {
         sessions: Vec<Device<'a>>,
     }
     let identity = call.identity()?;
-    let sessions = auth.stores().sessions.live(identity.id(), call.now).await?;
-    let sessions = sessions.iter().map(|session| device(session, identity.session())).collect();
+    let user = auth.user(identity.id()).await?.ok_or(Denied::InvalidToken)?;
+    let sessions = auth.stores().sessions.live(user.id, call.now).await?;
+    let sessions = sessions
+        .iter()
+        .filter(|session| session.epoch >= user.epoch)
+        .map(|session| device(session, identity.session()))
+        .collect();
     Ok(Reply::data(StatusCode::OK, &List { sessions })?)
 }
 

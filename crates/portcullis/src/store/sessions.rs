@@ -14,6 +14,8 @@ pub struct Session {
     pub id: SessionId,
     /// Whose it is.
     pub user: UserId,
+    /// The user's epoch in which it began or into which it was carried over. It is over when the user's is later.
+    pub epoch: i64,
     /// Where its refresh token stands.
     pub rotation: State,
     /// When it began.
@@ -92,14 +94,17 @@ impl Ended {
 /// Sessions.
 ///
 /// # What an implementation promises
-/// - `start` succeeds only if the user exists and is still in that epoch.
+/// - `start` succeeds only if the user exists and is still in the session's epoch.
 /// - `advance` succeeds only if the session is live and of that generation: of any number of racers one
 ///   wins, and nothing revives an ended session.
 /// - What `end` ended stays ended, whatever was under way.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Begins a session; `false` if the user is gone or has left that epoch.
-    async fn start(&self, session: &Session, epoch: i64) -> Result<bool, Fault>;
+    /// Begins a session; `false` if the user is gone or has left its epoch.
+    async fn start(&self, session: &Session) -> Result<bool, Fault>;
+
+    /// Lets a session live on in a later epoch of its user; `false` if there is no such session.
+    async fn carry_over(&self, id: SessionId, epoch: i64) -> Result<bool, Fault>;
 
     /// The session of that id, ended ones too.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Fault>;
