@@ -106,6 +106,11 @@ impl Connection {
         let _ = self.0.write_all(bytes).await;
     }
 
+    /// Says that nothing more will be sent.
+    pub async fn finish(&mut self) {
+        let _ = self.0.shutdown().await;
+    }
+
     /// The next answer; `None` if the server closed the connection instead.
     pub async fn read(&mut self, headless: bool) -> Option<Answer> {
         let end = loop {

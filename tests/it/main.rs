@@ -3,8 +3,10 @@
 
 mod backends;
 mod client;
+mod faulty;
 mod fixtures;
 mod frameworks;
+mod log;
 mod records;
 mod server;
 

@@ -6,7 +6,9 @@ use std::ops::Deref;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts, OptionalFromRequestParts, Request, State};
+use axum::extract::{
+    ConnectInfo, FromRef, FromRequestParts, NestedPath, OptionalFromRequestParts, OriginalUri, Request, State,
+};
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -25,7 +27,14 @@ pub fn auth_router<S: Clone + Send + Sync + 'static>(auth: &Auth) -> Router<S> {
 
 async fn answer(auth: Auth, request: Request) -> Result<Response, Refused> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    // What is left of `/auth//login` is `/login` to axum, and `//login` to everybody else.
+    if let (Some(mount), Some(OriginalUri(whole))) =
+        (head.extensions.get::<NestedPath>(), head.extensions.get())
+        && let Some(Ok(path)) = whole.path().strip_prefix(mount.as_str()).map(str::parse)
+    {
+        head.uri = path;
+    }
     let body = portcullis::http::read(body.into_data_stream()).await?;
     let request = Request::from_parts(head, body);
     // A task of its own, so that a client who hangs up does not stop a logout half way.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use portcullis::http::Headers;
+use portcullis::http::{Headers, MAX_BODY};
 use portcullis::{Auth, Denied, Fault, Identity, Refusal};
 use rocket::catcher::{self, Catcher};
 use rocket::data::ByteUnit;
@@ -76,7 +76,12 @@ impl Handler for Portcullis {
             let read = data.read_buf(&mut piece).await?;
             Ok::<_, std::io::Error>((read > 0).then_some((piece, data)))
         });
+        let declared = request.headers().get_one("content-length").and_then(|length| length.parse().ok());
         let answered = match portcullis::http::read(pieces).await {
+            // Rocket looks into every body beforehand and says nothing if it breaks off there.
+            Ok(body) if declared.is_some_and(|length: usize| body.len() < length.min(MAX_BODY)) => {
+                Err(Denied::InvalidRequest("the body ended early"))
+            }
             Ok(body) => self.answer(request.method().as_str(), request, body).await,
             Err(denied) => Err(denied),
         };

@@ -116,13 +116,13 @@ impl Database {
 
     /// Changes rows; answers how many. A row that would break a unique key counts as none.
     pub(crate) async fn change(&self, statement: Statement) -> Result<u64, Fault> {
-        let _turn = self.turn().await;
+        let _turn = self.turn().await?;
         affected(statement.query().execute(&self.pool).await)
     }
 
     /// Changes rows by several statements, all or none: if one of them changes nothing, nothing is changed.
     pub(crate) async fn change_together(&self, all: Vec<Statement>) -> Result<bool, Fault> {
-        let _turn = self.turn().await;
+        let _turn = self.turn().await?;
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(writing)?;
         for statement in all {
             if affected(statement.query().execute(&mut *transaction).await)? == 0 {
@@ -136,7 +136,7 @@ impl Database {
 
     /// Runs a script of ours, all or nothing.
     pub(crate) async fn script(&self, script: &str) -> Result<(), Fault> {
-        let _turn = self.turn().await;
+        let _turn = self.turn().await?;
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(writing)?;
         sqlx::raw_sql(AssertSqlSafe(dialect::sqlite(script)))
             .execute(&mut *transaction)
@@ -145,8 +145,10 @@ impl Database {
         transaction.commit().await.map_err(writing)
     }
 
-    async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().await
+    /// Bounded, or everybody in the queue would wait for the time-outs of all before.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, Fault> {
+        let turn = tokio::time::timeout(2 * PATIENCE, self.writing.lock()).await;
+        turn.map_err(|_| Fault::new("writing to the database", "too many wait for somebody else's lock"))
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use cookie::Cookie;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{Stream, StreamExt};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
@@ -124,14 +125,7 @@ impl Auth {
     /// Everything about HTTP that is not our concern stays outside; everything that is, is decided here, so
     /// that it is the same in every framework.
     pub fn handle(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> BoxFuture<'_, Response<Bytes>> {
-        async move {
-            let safe = guard::is_safe(request.method().as_str());
-            let reply = self.answer(request, peer).await.unwrap_or_else(Reply::from);
-            // What decided about a state-changing request (OWASP: Fetch metadata).
-            let reply = if safe { reply } else { reply.header(header::VARY, "sec-fetch-site, origin") };
-            reply.into_response()
-        }
-        .boxed()
+        async move { self.answer(request, peer).await.unwrap_or_else(Reply::from).into_response() }.boxed()
     }
 
     async fn answer(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Answer {
@@ -142,6 +136,22 @@ impl Auth {
         let Some((route, segment)) = here.iter().find(|(route, _)| route.method == wanted) else {
             return not_answered(&head.method, &here);
         };
+        let (route, segment) = (*route, (*segment).to_owned());
+        let safe = guard::is_safe(head.method.as_str());
+        let reply = self.pass(route, segment, head, body, peer).await.unwrap_or_else(Reply::from);
+        // What decided about a state-changing request (OWASP: Fetch metadata).
+        Ok(if safe { reply } else { reply.header(header::VARY, "sec-fetch-site, origin") })
+    }
+
+    /// Past the guards of a route to its handler.
+    async fn pass(
+        &self,
+        route: &Route,
+        segment: String,
+        head: Parts,
+        body: Bytes,
+        peer: Option<IpAddr>,
+    ) -> Answer {
         if body.len() > MAX_BODY {
             return Err(Denied::BodyTooLarge.into());
         }
@@ -153,7 +163,6 @@ impl Auth {
             Demand::Session => Some(self.require(head.method.as_str(), &head.headers).await?),
             Demand::Nothing => None,
         };
-        let segment = (*segment).to_owned();
         let call = Call { now: self.now(), headers: head.headers, body, segment, peer, identity };
         (route.handler)(self, &call).await
     }

@@ -128,12 +128,16 @@ impl Auth {
         now: Time,
     ) -> Result<u64, Fault> {
         let ended = self.stores().sessions.end(user, which, now, why).await?;
-        // All that were ended lately, not only those just now: should a crash have come between the two
-        // statements, the next attempt makes up for it.
+        self.revoke_ended(user, now).await?;
+        Ok(ended)
+    }
+
+    /// Refuses the access tokens of all sessions of the user that were ended lately, not only just now: should a crash
+    /// or a failure have come between ending and revoking, the next attempt makes up for it.
+    pub(crate) async fn revoke_ended(&self, user: UserId, now: Time) -> Result<(), Fault> {
         let tokens_live = self.config().access.ttl + CLOCK_MARGIN;
         let lately = self.stores().sessions.ended_since(user, now.minus(tokens_live)).await?;
-        self.revoked().revoke(&lately, now.plus(tokens_live)).await?;
-        Ok(ended)
+        self.revoked().revoke(&lately, now.plus(tokens_live)).await
     }
 
     /// Answers with an access token and the session's live refresh token.

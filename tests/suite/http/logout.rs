@@ -63,6 +63,26 @@ async fn an_expired_access_token_keeps_nobody_signed_in() {
 }
 
 #[tokio::test]
+async fn a_good_token_signs_out_whatever_else_comes_with_it() {
+    let server = framework::start().await;
+    server.register("ada@example.org").await;
+    for number in 0..5 {
+        let ada = server.login("ada@example.org").await;
+        let logout = server.post("/auth/logout");
+        let logout = match number {
+            0 => logout.bearer(&ada.access).refresh_cookie("rubbish"),
+            1 => logout.bearer(&ada.access).refresh_cookie("one").refresh_cookie("two"),
+            2 => logout.bearer(&ada.access).header("content-type", "application/json").body("{"),
+            3 => logout.bearer("rubbish").refresh_cookie(&ada.refresh),
+            _ => logout.header("authorization", "Bearer").json(json!({ "refreshToken": ada.refresh })),
+        };
+        assert_clears(&logout.send().await);
+        server.assert_signed_out(&ada).await;
+        assert_eq!(live(&server).await, 1, "way {number}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_credential_there_is_nobody_to_sign_out() {
     let server = framework::start().await;
     let ada = server.register("ada@example.org").await;

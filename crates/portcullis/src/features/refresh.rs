@@ -55,7 +55,10 @@ async fn rotate(auth: &Auth, call: &Call, token: RefreshToken) -> Result<(Sessio
             }
             Decision::Replay => return Ok((session, user)),
             Decision::Reuse => return Err(end_family(auth, call, &session).await?.into()),
-            Decision::Ended => return Err(Denied::SessionRevoked.into()),
+            Decision::Ended => {
+                auth.revoke_ended(session.user, call.now).await?;
+                return Err(Denied::SessionRevoked.into());
+            }
             Decision::Expired => return Err(Denied::SessionExpired.into()),
             Decision::FromTheFuture => {
                 let event = call.event(action::REFRESH_FROM_THE_FUTURE);
