@@ -171,8 +171,11 @@ impl FromRequest for MaybeUser {
         let request = request.clone();
         async move {
             let auth = request.extensions().get::<Auth>().cloned();
-            let auth =
-                auth.ok_or(Fault::new("finding the user", "wrap the application in portcullis(&auth)"))?;
+            let auth = auth.ok_or_else(|| {
+                // Said here, since an `Option` would swallow the error.
+                tracing::error!("a user was asked for in an application without .wrap(portcullis(&auth))");
+                Fault::new("finding the user", "wrap the application in portcullis(&auth)")
+            })?;
             let user = auth.authenticate(request.method().as_str(), &Fields(request.headers())).await;
             Ok(Self(user.inspect_err(|refusal| {
                 request.extensions_mut().insert(Hidden(refusal.clone().into()));

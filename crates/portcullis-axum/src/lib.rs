@@ -42,8 +42,9 @@ async fn answer(auth: Auth, request: Request) -> Result<Response, Refused> {
     Ok(answered.map_err(|error| Fault::new("answering a request", error))?.map(Body::from))
 }
 
-/// Guards a whole router: `.layer(require_user(&auth))`. Without a signed-in user nothing behind it is reached, but
-/// for `OPTIONS`, which browsers send without credentials.
+/// Guards the routes that a router has so far: `.route_layer(require_user(&auth))`. Without a signed-in user none of
+/// them is reached, but for `OPTIONS`, which browsers send without credentials. Routes that are added later are not
+/// guarded. (`.layer` would guard the fallback too, and after a `.merge` answer 401 for every unknown path.)
 pub fn require_user(
     auth: &Auth,
 ) -> impl Layer<

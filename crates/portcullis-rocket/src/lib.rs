@@ -176,7 +176,11 @@ impl<'r> FromRequest<'r> for MaybeUser {
 
 impl Sentinel for CurrentUser {
     fn abort(rocket: &Rocket<Ignite>) -> bool {
-        rocket.state::<Auth>().is_none()
+        let missing = rocket.state::<Auth>().is_none();
+        if missing {
+            tracing::error!("a user is asked for in a Rocket without .attach(portcullis_rocket::Portcullis)");
+        }
+        missing
     }
 }
 

@@ -76,7 +76,7 @@ impl Database {
             .busy_timeout(PATIENCE)
             // An acknowledged logout survives a power cut.
             .synchronous(SqliteSynchronous::Full);
-        let opening = |error| Fault::new("opening the database", error);
+        let opening = |error| Fault::new("opening the database", format!("{url}: {error}"));
         if is_memory(url) {
             // A database in memory lives and dies with its one connection.
             let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);

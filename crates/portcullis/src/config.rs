@@ -346,7 +346,7 @@ impl PasswordConfig {
             "password.max_bytes: must be 64 to 4096 and hold the shortest password allowed",
         );
         expect(
-            self.memory_kib >= 8 * self.lanes && self.iterations >= 1 && (1..=16).contains(&self.lanes),
+            (1..=16).contains(&self.lanes) && self.memory_kib >= 8 * self.lanes && self.iterations >= 1,
             "password: Argon2id needs a pass, 1 to 16 lanes and 8 KiB of memory for each lane",
         );
         let enough =

@@ -30,6 +30,8 @@ pub enum Denied {
     RefreshReused,
     /// The current password is not the one given.
     WrongPassword,
+    /// The user is signed in and may not do this; for the application's own handlers.
+    Forbidden,
     /// The request comes from another site, by the header named.
     ForeignOrigin(&'static str),
     /// No such route.
@@ -71,7 +73,7 @@ impl Denied {
             | Denied::SessionExpired
             | Denied::SessionRevoked
             | Denied::RefreshReused => StatusCode::UNAUTHORIZED,
-            Denied::WrongPassword | Denied::ForeignOrigin(_) => StatusCode::FORBIDDEN,
+            Denied::WrongPassword | Denied::Forbidden | Denied::ForeignOrigin(_) => StatusCode::FORBIDDEN,
             Denied::NotFound | Denied::SessionNotFound => StatusCode::NOT_FOUND,
             Denied::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Denied::EmailTaken | Denied::Conflict => StatusCode::CONFLICT,
@@ -98,6 +100,7 @@ impl Denied {
             Denied::SessionRevoked => "session_revoked",
             Denied::RefreshReused => "refresh_reused",
             Denied::WrongPassword => "wrong_password",
+            Denied::Forbidden => "forbidden",
             Denied::ForeignOrigin(_) => "foreign_origin",
             Denied::NotFound => "not_found",
             Denied::SessionNotFound => "session_not_found",
@@ -131,6 +134,7 @@ impl fmt::Display for Denied {
                 "this refresh token was used before, so the session was ended for safety; sign in again"
             }
             Denied::WrongPassword => "the current password is wrong",
+            Denied::Forbidden => "you may not do this",
             Denied::ForeignOrigin(header) => {
                 return write!(f, "requests from other sites are not allowed here; see {header}");
             }
@@ -169,13 +173,17 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.during, self.cause)?;
+        let mut text = format!("{}: {}", self.during, self.cause);
         let mut deeper = self.cause.source();
         while let Some(cause) = deeper {
-            write!(f, ": {cause}")?;
+            let cause_text = cause.to_string();
+            // Many libraries tell their source themselves.
+            if !text.ends_with(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
             deeper = cause.source();
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 

@@ -7,7 +7,24 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::clock::{self, Entropy, Time};
-use crate::{Denied, Fault};
+use crate::{Denied, Fault, Refusal};
+
+/// A text that is not the id of anything. As an answer it is a 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not an id")]
+pub struct InvalidId;
+
+impl From<InvalidId> for Denied {
+    fn from(_: InvalidId) -> Self {
+        Denied::NotFound
+    }
+}
+
+impl From<InvalidId> for Refusal {
+    fn from(invalid: InvalidId) -> Self {
+        Denied::from(invalid).into()
+    }
+}
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -36,12 +53,19 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = Denied;
+            type Err = InvalidId;
 
             /// Reads the one form in which ids are written: hyphenated, lower case.
-            fn from_str(text: &str) -> Result<Self, Denied> {
-                let id = Uuid::try_parse(text).map(Self).map_err(|_| Denied::NotFound)?;
-                if id.to_string() == text { Ok(id) } else { Err(Denied::NotFound) }
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)?;
+                if id.to_string() == text { Ok(id) } else { Err(InvalidId) }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
 

@@ -37,6 +37,11 @@ impl Identity {
         &self.claims.roles
     }
 
+    /// Whether the user had that role when the token was issued.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.claims.roles.iter().any(|one| one == role)
+    }
+
     /// When the user last proved who they are.
     pub fn auth_time(&self) -> Time {
         Time::from_millis(i64::try_from(self.claims.auth_time).unwrap_or(0).saturating_mul(1000))
@@ -101,10 +106,10 @@ impl Auth {
         }
     }
 
-    /// The same for what needs a user.
+    /// Who sent a request that needs a user.
     ///
     /// # Errors
-    /// Also [`Denied::Unauthenticated`], if no credential was sent.
+    /// As [`Auth::authenticate`], and [`Denied::Unauthenticated`] if no credential was sent.
     pub fn require(
         &self,
         method: &str,
@@ -114,7 +119,8 @@ impl Auth {
         async move { Ok(user.await?.ok_or(Denied::Unauthenticated)?) }
     }
 
-    /// The same for what guards many routes at once: lets `OPTIONS` pass, which browsers send without credentials.
+    /// Whether a request may go on to routes that need a user, for what guards many of them at once: as
+    /// [`Auth::require`], but `OPTIONS` passes, which browsers send without credentials.
     ///
     /// # Errors
     /// As [`Auth::require`].
@@ -128,7 +134,7 @@ impl Auth {
         async move { if exempt { Ok(()) } else { user.await.map(drop) } }
     }
 
-    /// The same without asking whether the session was ended.
+    /// As [`Auth::authenticate`], without asking whether the session was ended.
     fn identify(&self, method: &str, headers: &dyn Headers, now: Time) -> Result<Option<Identity>, Denied> {
         let bearer = bearer(headers)?;
         let cookie = match self.config().cookies.access_cookie {

@@ -41,7 +41,7 @@ use portcullis_token::{Expect, KeyRing};
 pub use config::{Config, ConfigError, Mode};
 pub use email::Email;
 pub use error::{Denied, Fault, Refusal};
-pub use id::{SessionId, UserId};
+pub use id::{InvalidId, SessionId, UserId};
 pub use identity::Identity;
 pub use portcullis_token as token;
 pub use secret::Secret;
@@ -117,6 +117,14 @@ impl Auth {
     /// The store failed.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, Fault> {
         self.stores().users.find(id).await
+    }
+
+    /// The account of that address.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn user_by_email(&self, email: &Email) -> Result<Option<User>, Fault> {
+        Ok(self.stores().credentials.by_email(email).await?.map(|record| record.user))
     }
 
     /// Sets a user's roles; `false` if there is no such user. Their tokens say so from the next refresh on, so

@@ -95,7 +95,8 @@ impl Keychain {
         let (id, rest) = sealed.split_first_chunk::<4>().ok_or_else(|| foreign("it is cut short"))?;
         if *id != self.id {
             return Err(foreign(
-                "it was sealed under another secret; start with that PORTCULLIS_SECRET again",
+                "it was sealed under another secret; start again with the PORTCULLIS_SECRET (or its file) that this database \
+                 was used with before",
             ));
         }
         let (nonce, ciphertext) = rest.split_first_chunk::<24>().ok_or_else(|| foreign("it is cut short"))?;

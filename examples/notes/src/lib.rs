@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::{env, fmt};
+use std::{env, fmt, io};
 
 use portcullis::{Config, Fault, Mode, UserId};
 use portcullis_sql::SqlStore;
@@ -49,6 +49,11 @@ fn defaults(database_url: &str) -> Vec<(String, String)> {
         defaults.push(("PORTCULLIS_SECRET_FILE".to_owned(), secret.to_string_lossy().into_owned()));
     }
     defaults
+}
+
+/// What to say when the port cannot be listened on.
+pub fn not_free(port: u16) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("listening on port {port}: {error}; PORT=0 takes a free one")
 }
 
 /// Everybody's notes, in a table of the application's beside Portcullis's.
@@ -140,22 +145,22 @@ impl fmt::Display for Announcement<'_> {
         };
         writeln!(f, "Notes on {} listens on {at} ({mode})\n", self.framework)?;
         writeln!(f, "Register, which also signs in; the refresh token goes to the cookie jar:")?;
-        writeln!(f, "  curl -c jar {json} -d '{body}' {at}/auth/register\n")?;
+        writeln!(f, "  curl -w '\\n' -c jar {json} -d '{body}' {at}/auth/register\n")?;
         writeln!(f, "Keep an access token, and use it:")?;
         writeln!(
             f,
             "  TOKEN=$(curl -s -c jar {json} -d '{body}' {at}/auth/login | sed 's/.*accessToken\":\"//;s/\".*//')"
         )?;
-        writeln!(f, "  curl -H \"authorization: Bearer $TOKEN\" {at}/me")?;
+        writeln!(f, "  curl -w '\\n' -H \"authorization: Bearer $TOKEN\" {at}/me")?;
         writeln!(
             f,
-            "  curl -H \"authorization: Bearer $TOKEN\" {json} -d '{{\"text\":\"buy milk\"}}' {at}/notes"
+            "  curl -w '\\n' -H \"authorization: Bearer $TOKEN\" {json} -d '{{\"text\":\"buy milk\"}}' {at}/notes"
         )?;
-        writeln!(f, "  curl -H \"authorization: Bearer $TOKEN\" {at}/notes")?;
-        writeln!(f, "  curl -H \"authorization: Bearer $TOKEN\" {at}/auth/sessions\n")?;
+        writeln!(f, "  curl -w '\\n' -H \"authorization: Bearer $TOKEN\" {at}/notes")?;
+        writeln!(f, "  curl -w '\\n' -H \"authorization: Bearer $TOKEN\" {at}/auth/sessions\n")?;
         writeln!(f, "Refresh, log out, and see that it worked:")?;
-        writeln!(f, "  curl -b jar -c jar -X POST {at}/auth/refresh")?;
-        writeln!(f, "  curl -b jar -c jar -X POST {at}/auth/logout")?;
-        write!(f, "  curl -H \"authorization: Bearer $TOKEN\" {at}/me")
+        writeln!(f, "  curl -w '\\n' -b jar -c jar -X POST {at}/auth/refresh")?;
+        writeln!(f, "  curl -w '\\n' -b jar -c jar -X POST {at}/auth/logout")?;
+        write!(f, "  curl -w '\\n' -H \"authorization: Bearer $TOKEN\" {at}/me")
     }
 }

@@ -346,7 +346,7 @@ async fn a_copy_of_the_database_holds_nothing_to_sign_in_with_and_starts_nothing
         let other = [("PORTCULLIS_SECRET", "a secret of the thief's, 32 bytes and more")];
         let (log, output) = fails(framework, thief.path(), &other);
         assert!(!output.status.success());
-        assert!(log.contains("sealed under another secret; start with that PORTCULLIS_SECRET"), "{log}");
+        assert!(log.contains("sealed under another secret; start again with the PORTCULLIS_SECRET"), "{log}");
         // The owner restores the copy.
         let restored = Example::start(framework, thief.path(), &[]);
         assert_eq!(restored.me(&access).await, 200);

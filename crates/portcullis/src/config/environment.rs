@@ -1,6 +1,7 @@
 //! The configuration as environment variables.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::clock::{self, SystemEntropy};
 use crate::secret::Secret;
 
 impl Config {
-    /// Reads the environment. Every variable may be left out but the secret, and that too in development.
+    /// Reads the environment. Every variable may be left out or empty but the secret, and that too in development.
     ///
     /// | variable | meaning | default |
     /// |---|---|---|
@@ -25,11 +26,13 @@ impl Config {
     /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; made with a random secret if it is not there | in development `.portcullis-secret` |
     /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
     /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
+    /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
     /// | `PORTCULLIS_ALGORITHM` | `EdDSA` or `HS256` | `EdDSA` |
     /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made and kept in the store |
     /// | `PORTCULLIS_ACCESS_TTL` | seconds an access token lives | `900` |
+    /// | `PORTCULLIS_CLOCK_SKEW` | seconds that another node's clock may be ahead | `60` |
     /// | `PORTCULLIS_SESSION_IDLE` | seconds a session lives without a refresh | `604800` |
     /// | `PORTCULLIS_SESSION_ABSOLUTE` | seconds it lives at the most | `2592000` |
     /// | `PORTCULLIS_REFRESH_GRACE` | seconds the previous refresh token is still answered | `10` |
@@ -38,6 +41,8 @@ impl Config {
     /// | `PORTCULLIS_COOKIE_DOMAIN`, `PORTCULLIS_COOKIE_PATH` | `Domain` and `Path` | none, `/` |
     /// | `PORTCULLIS_COOKIE_SAME_SITE` | `strict` or `lax` | `strict` |
     /// | `PORTCULLIS_PASSWORD_MIN_LENGTH` | characters a password needs | `8` |
+    /// | `PORTCULLIS_PASSWORD_MAX_BYTES` | bytes it may have | `1024` |
+    /// | `PORTCULLIS_PASSWORD_REFUSE_COMMON` | `true`: the most common ones are refused | `true` |
     /// | `PORTCULLIS_ARGON2_MEMORY_KIB`, `_ITERATIONS`, `_LANES` | cost of a hash | `19456`, `2`, `1` |
     /// | `PORTCULLIS_HASH_THREADS`, `PORTCULLIS_HASH_QUEUE` | hashes at once, and how many may wait | cores, `256` |
     ///
@@ -54,13 +59,17 @@ impl Config {
     /// # Errors
     /// As [`Config::from_env`].
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let ours = vars.into_iter().filter(|(name, _)| name.starts_with("PORTCULLIS_"));
+        let ours =
+            vars.into_iter().filter(|(name, value)| name.starts_with("PORTCULLIS_") && !value.is_empty());
         let mut vars = Vars { left: ours.collect(), mistakes: Vec::new() };
         let config = vars.config();
         vars.mistakes.extend(vars.left.keys().map(|name| format!("{name}: there is no such variable")));
         if let Err(ConfigError(more)) = config.check() {
             // A secret that could not be read was named already.
-            let unread = vars.mistakes.iter().any(|mistake| mistake.starts_with("PORTCULLIS_SECRET"));
+            let unread = |mistake: &String| {
+                mistake.starts_with("PORTCULLIS_SECRET") || mistake.starts_with("PORTCULLIS_MODE")
+            };
+            let unread = config.secret.expose().is_empty() && vars.mistakes.iter().any(unread);
             vars.mistakes
                 .extend(more.into_iter().filter(|mistake| !(unread && mistake.starts_with("secret"))));
         }
@@ -84,6 +93,7 @@ impl Vars {
         config.secret = self.secret(config.mode);
         self.value("PORTCULLIS_ISSUER", &mut config.issuer);
         self.value("PORTCULLIS_AUDIENCE", &mut config.audience);
+        self.value("PORTCULLIS_CLIENT_ID", &mut config.client_id);
         if let Some(list) = self.take("PORTCULLIS_ALLOWED_ORIGINS") {
             config.allowed_origins =
                 list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
@@ -96,6 +106,7 @@ impl Vars {
         );
         config.signing_key = self.signing_key();
         self.seconds("PORTCULLIS_ACCESS_TTL", &mut config.access.ttl);
+        self.seconds("PORTCULLIS_CLOCK_SKEW", &mut config.access.clock_skew);
         self.seconds("PORTCULLIS_SESSION_IDLE", &mut config.session.idle);
         self.seconds("PORTCULLIS_SESSION_ABSOLUTE", &mut config.session.absolute);
         self.seconds("PORTCULLIS_REFRESH_GRACE", &mut config.session.grace);
@@ -116,6 +127,9 @@ impl Vars {
         );
         let password = &mut config.password;
         self.value("PORTCULLIS_PASSWORD_MIN_LENGTH", &mut password.min_length);
+        self.value("PORTCULLIS_PASSWORD_MAX_BYTES", &mut password.max_bytes);
+        let switch = [("true", true), ("false", false)];
+        self.choice("PORTCULLIS_PASSWORD_REFUSE_COMMON", &mut password.refuse_common, &switch);
         self.value("PORTCULLIS_ARGON2_MEMORY_KIB", &mut password.memory_kib);
         self.value("PORTCULLIS_ARGON2_ITERATIONS", &mut password.iterations);
         self.value("PORTCULLIS_ARGON2_LANES", &mut password.lanes);
@@ -128,11 +142,12 @@ impl Vars {
         self.left.remove(name)
     }
 
-    fn value<T: FromStr>(&mut self, name: &str, value: &mut T) {
+    fn value<T: FromStr + Display>(&mut self, name: &str, value: &mut T) {
+        let example = value.to_string();
         match self.take(name).map(|text| text.parse()) {
             None => {}
             Some(Ok(given)) => *value = given,
-            Some(Err(_)) => self.mistakes.push(format!("{name}: not a number in range")),
+            Some(Err(_)) => self.mistakes.push(format!("{name}: must be a whole number, such as {example}")),
         }
     }
 
@@ -164,6 +179,10 @@ impl Vars {
             }
             (Some(secret), None, _) => Secret::from(secret),
             (None, Some(file), _) => self.secret_file(Path::new(&file)),
+            // Whoever misspelt the mode may have meant the one that needs none.
+            (None, None, _) if self.mistakes.iter().any(|mistake| mistake.starts_with("PORTCULLIS_MODE")) => {
+                Secret::default()
+            }
             (None, None, Mode::Development) => self.secret_file(Path::new(".portcullis-secret")),
             (None, None, Mode::Production) => {
                 self.mistakes.push(

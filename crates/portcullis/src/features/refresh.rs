@@ -44,7 +44,8 @@ async fn rotate(auth: &Auth, call: &Call, token: RefreshToken) -> Result<(Sessio
         let mut session = sessions.find(token.session).await?.ok_or(Denied::SessionRevoked)?;
         let user = auth.stores().users.find(session.user).await?.ok_or(Denied::SessionRevoked)?;
         // A change of the password or a logout everywhere counts even if it was cut short before it came here.
-        session.rotation.ended |= session.epoch < user.epoch;
+        let superseded = session.epoch < user.epoch && !session.rotation.ended;
+        session.rotation.ended |= superseded;
         let grace = auth.config().session.grace;
         match rotation::decide(&session.rotation, token.generation, call.now, grace) {
             Decision::Advance => {
@@ -56,7 +57,11 @@ async fn rotate(auth: &Auth, call: &Call, token: RefreshToken) -> Result<(Sessio
             Decision::Replay => return Ok((session, user)),
             Decision::Reuse => return Err(end_family(auth, call, &session).await?.into()),
             Decision::Ended => {
-                auth.revoke_ended(session.user, call.now).await?;
+                if superseded {
+                    auth.end_sessions(user.id, Which::One(session.id), Ended::Superseded, call.now).await?;
+                } else {
+                    auth.revoke_ended(user.id, call.now).await?;
+                }
                 return Err(Denied::SessionRevoked.into());
             }
             Decision::Expired => return Err(Denied::SessionExpired.into()),

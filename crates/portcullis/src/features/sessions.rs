@@ -74,12 +74,12 @@ async fn revoke(auth: &Auth, call: &Call) -> Answer {
 
 async fn revoke_others(auth: &Auth, call: &Call) -> Answer {
     #[derive(Serialize)]
-    struct Revoked {
+    struct Count {
         revoked: u64,
     }
     let identity = call.identity()?;
     let others = Which::Others(identity.session());
     let revoked = auth.end_sessions(identity.id(), others, Ended::Revoked, call.now).await?;
     auth.record(call.event(action::SESSIONS_REVOKED).because("others")).await?;
-    Ok(Reply::data(StatusCode::OK, &Revoked { revoked })?)
+    Ok(Reply::data(StatusCode::OK, &Count { revoked })?)
 }

@@ -75,6 +75,8 @@ pub enum Ended {
     Reuse,
     /// An administrator ended it.
     Administrator,
+    /// Its user left its epoch: a change of the password or a logout everywhere was cut short before it came here.
+    Superseded,
 }
 
 impl Ended {
@@ -87,6 +89,7 @@ impl Ended {
             Ended::PasswordChanged => "password_changed",
             Ended::Reuse => "reuse",
             Ended::Administrator => "administrator",
+            Ended::Superseded => "superseded",
         }
     }
 }
