@@ -444,3 +444,33 @@ async fn a_refused_refresh_sets_no_cookie_and_names_no_token() {
     assert_eq!(answer.json().get("data"), None::<&Value>);
     assert!(!answer.text().contains("pcr_"));
 }
+
+#[tokio::test]
+async fn a_session_that_its_user_left_behind_is_over_even_if_its_row_does_not_say_so() {
+    let server = framework::start().await;
+    let ada = server.register("ada@example.org").await;
+    // As if a crash had come between the change of a password and the end of the other sessions.
+    execute(&server, "UPDATE portcullis_users SET epoch = epoch + 1").await;
+    assert_eq!(server.refresh(&ada.refresh).await.code(), "session_revoked");
+    assert_eq!(server.me(&ada.access).await.code(), "invalid_token", "its access token went with it");
+    assert!(!server.events().contains(&"refresh_reused reuse".to_owned()));
+    server.login("ada@example.org").await;
+}
+
+#[tokio::test]
+async fn an_access_token_does_not_outlive_its_session() {
+    let server = framework::start_with(|config| {
+        config.session.absolute = std::time::Duration::from_secs(1000);
+        config.session.idle = std::time::Duration::from_secs(1000);
+    })
+    .await;
+    let ada = server.register("ada@example.org").await;
+    server.clock.advance_seconds(900);
+    let answer = server.refresh(&ada.refresh).await;
+    assert_eq!(answer.data()["expiresIn"], 100);
+    let access = answer.data()["accessToken"].as_str().unwrap().to_owned();
+    server.clock.advance_seconds(99);
+    assert_eq!(server.me(&access).await.status, 200);
+    server.clock.advance_seconds(1);
+    assert_eq!(server.me(&access).await.code(), "invalid_token");
+}
