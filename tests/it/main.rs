@@ -33,6 +33,8 @@ macro_rules! store_suites {
 /// Every feature, through a socket.
 macro_rules! http_suites {
     () => {
+        #[path = "../suite/http/bodies.rs"]
+        mod bodies;
         #[path = "../suite/http/doors.rs"]
         mod doors;
         #[path = "../suite/http/faults.rs"]
