@@ -403,3 +403,16 @@ async fn a_short_lock_is_waited_for() {
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     assert!(write.await.unwrap().unwrap());
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    let _store = SqlStore::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+    }
+}

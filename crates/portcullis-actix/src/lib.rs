@@ -8,6 +8,7 @@ use actix_web::dev::{Payload, Service, ServiceFactory, ServiceRequest, ServiceRe
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::{Next, from_fn};
+use actix_web::rt::time::timeout;
 use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, rt, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use portcullis::http::Headers;
@@ -45,7 +46,8 @@ async fn answer(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Refused> {
-    let body = portcullis::http::read(body).await?;
+    let body = portcullis::http::read(body);
+    let body = timeout(auth.config().body_timeout, body).await.map_err(|_| Denied::BodyTooSlow)??;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let path = request.uri().path().strip_prefix(mount).unwrap_or_default();
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));

@@ -13,7 +13,8 @@ use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::Route;
-use portcullis::{Auth, Fault, Identity, Refusal};
+use portcullis::{Auth, Denied, Fault, Identity, Refusal};
+use tokio::time::timeout;
 use tower::{Layer, Service};
 
 /// The routes, to be nested: `.nest("/auth", auth_router(&auth))`.
@@ -35,7 +36,8 @@ async fn answer(auth: Auth, request: Request) -> Result<Response, Refused> {
     {
         head.uri = path;
     }
-    let body = portcullis::http::read(body.into_data_stream()).await?;
+    let body = portcullis::http::read(body.into_data_stream());
+    let body = timeout(auth.config().body_timeout, body).await.map_err(|_| Denied::BodyTooSlow)??;
     let request = Request::from_parts(head, body);
     // A task of its own, so that a client who hangs up does not stop a logout half way.
     let answered = tokio::spawn(async move { auth.handle(request, peer).await }).await;

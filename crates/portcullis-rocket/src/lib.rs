@@ -16,6 +16,7 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
 use rocket::route::{self, Handler, Route};
 use rocket::tokio::io::AsyncReadExt;
+use rocket::tokio::time::timeout;
 use rocket::{Build, Data, Ignite, Request, Response, Rocket, Sentinel};
 
 /// Mounts the routes under a path and gives the guards what they need:
@@ -77,7 +78,8 @@ impl Handler for Portcullis {
             Ok::<_, std::io::Error>((read > 0).then_some((piece, data)))
         });
         let declared = request.headers().get_one("content-length").and_then(|length| length.parse().ok());
-        let answered = match portcullis::http::read(pieces).await {
+        let body = timeout(self.auth.config().body_timeout, portcullis::http::read(pieces)).await;
+        let answered = match body.unwrap_or(Err(Denied::BodyTooSlow)) {
             // Rocket looks into every body beforehand and says nothing if it breaks off there.
             Ok(body) if declared.is_some_and(|length: usize| body.len() < length.min(MAX_BODY)) => {
                 Err(Denied::InvalidRequest("the body ended early"))

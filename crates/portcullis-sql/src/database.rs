@@ -234,6 +234,8 @@ fn writing(error: sqlx::Error) -> Fault {
 /// Makes the file, if it is not there, and turns on its write-ahead log. To those who do so at the same moment SQLite
 /// answers "locked" without having waited, so the waiting is done here.
 async fn create(options: SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    #[cfg(unix)]
+    make_private(options.get_filename())?;
     let started = Instant::now();
     loop {
         match options.connect().await {
@@ -243,6 +245,16 @@ async fn create(options: SqliteConnectOptions) -> Result<(), sqlx::Error> {
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Makes the file before SQLite would, for its owner's eyes alone; what SQLite puts beside it is given the same rights.
+#[cfg(unix)]
+fn make_private(path: &std::path::Path) -> Result<(), sqlx::Error> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,11 @@ impl Time {
         Self(millis)
     }
 
+    /// The moment that many seconds after the epoch.
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000))
+    }
+
     /// Milliseconds since the epoch.
     pub const fn millis(self) -> i64 {
         self.0

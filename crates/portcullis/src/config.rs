@@ -35,6 +35,8 @@ pub struct Config {
     /// How long another node's revocation may remain unknown here. At most this long after a session was
     /// ended elsewhere, its tokens are refused here too.
     pub max_staleness: Duration,
+    /// How long a request's body may take to arrive: 30 seconds, then the answer is 408.
+    pub body_timeout: Duration,
     /// Access tokens.
     pub access: AccessConfig,
     /// Sessions and their refresh tokens.
@@ -183,6 +185,7 @@ impl Config {
             client_id: "portcullis".to_owned(),
             allowed_origins: Vec::new(),
             max_staleness: Duration::from_secs(2),
+            body_timeout: Duration::from_secs(30),
             access: AccessConfig::default(),
             session: SessionConfig::default(),
             cookies: CookieConfig::default(),
@@ -226,6 +229,7 @@ impl Config {
             );
         }
         let second = Duration::from_secs(1);
+        expect(self.body_timeout > Duration::ZERO, "body_timeout: must not be nothing");
         expect(self.access.ttl >= second, "access.ttl: must be at least a second");
         expect(self.access.ttl <= DAY, "access.ttl: must be at most a day; sessions are what lasts");
         expect(self.session.idle >= self.access.ttl, "session.idle: must not be shorter than access.ttl");

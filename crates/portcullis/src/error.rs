@@ -44,6 +44,8 @@ pub enum Denied {
     EmailTaken,
     /// Somebody else changed the same thing first.
     Conflict,
+    /// The body did not arrive in time.
+    BodyTooSlow,
     /// The body is larger than `MAX_BODY`.
     BodyTooLarge,
     /// The body is not `application/json`.
@@ -77,6 +79,7 @@ impl Denied {
             Denied::NotFound | Denied::SessionNotFound => StatusCode::NOT_FOUND,
             Denied::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Denied::EmailTaken | Denied::Conflict => StatusCode::CONFLICT,
+            Denied::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Denied::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Denied::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Denied::InvalidField(..)
@@ -107,6 +110,7 @@ impl Denied {
             Denied::MethodNotAllowed => "method_not_allowed",
             Denied::EmailTaken => "email_taken",
             Denied::Conflict => "conflict",
+            Denied::BodyTooSlow => "body_too_slow",
             Denied::BodyTooLarge => "body_too_large",
             Denied::UnsupportedMediaType => "unsupported_media_type",
             Denied::InvalidField(..) => "invalid_field",
@@ -143,6 +147,7 @@ impl fmt::Display for Denied {
             Denied::MethodNotAllowed => "this address does not answer that method",
             Denied::EmailTaken => "an account with this e-mail address exists",
             Denied::Conflict => "somebody else changed this at the same moment; look again",
+            Denied::BodyTooSlow => "the body did not arrive in time",
             Denied::BodyTooLarge => "the body is larger than 64 KiB",
             Denied::UnsupportedMediaType => "send the body as application/json",
             Denied::InvalidField(field, problem) => return write!(f, "{field} {problem}"),

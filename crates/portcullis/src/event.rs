@@ -42,6 +42,9 @@ pub mod action {
     pub const SESSIONS_REVOKED: &str = "sessions_revoked";
     /// A replaced refresh token came back after its grace; the session was ended.
     pub const REFRESH_REUSED: &str = "refresh_reused";
+    /// A replaced refresh token came within its grace, and from another address or program than the one that
+    /// replaced it.
+    pub const REFRESH_REPLAYED: &str = "refresh_replayed";
     /// A refresh token came that was not issued yet: the database was rolled back, or the secret leaked.
     pub const REFRESH_FROM_THE_FUTURE: &str = "refresh_from_the_future";
     /// The password was changed.

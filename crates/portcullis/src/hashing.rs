@@ -93,7 +93,7 @@ impl Hashing {
     {
         let (done, result) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
-            // Nobody waits any more when the client has gone: not worth a hash then.
+            // Nobody waits any more when the request was dropped: not worth a hash then.
             if !done.is_canceled() {
                 // The receiver may go while the hash is made; its result is then nobody's.
                 let _ = done.send(job(memory));

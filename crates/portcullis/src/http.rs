@@ -238,8 +238,11 @@ fn not_answered(method: &Method, here: &[(&Route, &str)]) -> Answer {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = <dyn Headers>::first(headers, "content-type").unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    let (essence, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
+    // RFC 8259 §8.1: JSON is UTF-8.
+    let charset = parameters.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    essence.trim().eq_ignore_ascii_case("application/json")
+        && charset.is_none_or(|(_, charset)| charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
 /// A request as its handler sees it.

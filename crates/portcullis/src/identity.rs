@@ -44,7 +44,12 @@ impl Identity {
 
     /// When the user last proved who they are.
     pub fn auth_time(&self) -> Time {
-        Time::from_millis(i64::try_from(self.claims.auth_time).unwrap_or(0).saturating_mul(1000))
+        Time::from_seconds(self.claims.auth_time)
+    }
+
+    /// When the token was issued.
+    pub fn issued_at(&self) -> Time {
+        Time::from_seconds(self.claims.iat)
     }
 
     /// How they did (RFC 8176).

@@ -138,7 +138,7 @@ impl From<Denied> for Reply {
             }
             Denied::Overloaded => reply.header(header::RETRY_AFTER, "1"),
             // What is left of the body must not be read as the next request.
-            Denied::BodyTooLarge => reply.header(header::CONNECTION, "close"),
+            Denied::BodyTooLarge | Denied::BodyTooSlow => reply.header(header::CONNECTION, "close"),
             _ => reply,
         }
     }

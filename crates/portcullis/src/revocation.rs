@@ -70,7 +70,8 @@ impl Revoked {
     }
 
     async fn ask(&self, now: Time) -> Result<(), Fault> {
-        let sequence = self.read(|index| index.sequence);
+        // What a clock that was ahead made this node forget counts again once the clock is back: read all of it anew.
+        let sequence = self.read(|index| if now < index.heard_at { 0 } else { index.sequence });
         let news = self.store.after(sequence, now).await?;
         self.write(|index| {
             index.until.retain(|_, until| *until > now);

@@ -1,5 +1,7 @@
 //! How a session starts and ends, and what its owner is handed.
 
+use std::time::Duration;
+
 use portcullis_token::{AccessClaims, Audience};
 use serde::Serialize;
 
@@ -127,17 +129,36 @@ impl Auth {
         why: Ended,
         now: Time,
     ) -> Result<u64, Fault> {
-        let ended = self.stores().sessions.end(user, which, now, why).await?;
-        self.revoke_ended(user, now).await?;
+        let sessions = &self.stores().sessions;
+        let ended = sessions.end(user, which, now, why).await?;
+        // Also what was ended before: should a crash or a failure have come between ending and revoking, the next
+        // attempt makes up for it.
+        let over = match which {
+            Which::One(id) if ended > 0 => vec![id],
+            Which::One(id) => {
+                let session = sessions.find(id).await?.filter(|session| session.user == user);
+                session.map(|session| session.id).into_iter().collect()
+            }
+            Which::Others(_) | Which::All => {
+                sessions.ended_since(user, now.minus(self.tokens_live())).await?
+            }
+        };
+        self.revoked().revoke(&over, now.plus(self.tokens_live())).await?;
         Ok(ended)
     }
 
-    /// Refuses the access tokens of all sessions of the user that were ended lately, not only just now: should a crash
-    /// or a failure have come between ending and revoking, the next attempt makes up for it.
-    pub(crate) async fn revoke_ended(&self, user: UserId, now: Time) -> Result<(), Fault> {
-        let tokens_live = self.config().access.ttl + CLOCK_MARGIN;
-        let lately = self.stores().sessions.ended_since(user, now.minus(tokens_live)).await?;
-        self.revoked().revoke(&lately, now.plus(tokens_live)).await
+    /// Refuses the access tokens of a session that was found ended, if any of them can still be alive.
+    pub(crate) async fn revoke_ended(&self, session: &Session, now: Time) -> Result<(), Fault> {
+        let last_token = session.rotation.rotated_at.plus(self.config().session.grace);
+        if now < last_token.plus(self.tokens_live()) {
+            self.revoked().revoke(&[session.id], now.plus(self.tokens_live())).await?;
+        }
+        Ok(())
+    }
+
+    /// How long after its end a session's access tokens must be refused.
+    fn tokens_live(&self) -> Duration {
+        self.config().access.ttl + CLOCK_MARGIN
     }
 
     /// Answers with an access token and the session's live refresh token.
@@ -210,4 +231,4 @@ pub(crate) enum Shown {
 }
 
 /// How far a clock may step back without a revocation being forgotten before its last token has expired.
-const CLOCK_MARGIN: std::time::Duration = std::time::Duration::from_secs(5 * 60);
+const CLOCK_MARGIN: Duration = Duration::from_secs(5 * 60);

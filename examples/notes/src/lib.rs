@@ -1,6 +1,7 @@
 //! What the three examples share, none of it about a framework: settings, notes and the start page.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::{env, fmt, io};
@@ -33,20 +34,21 @@ impl Settings {
         let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
         let port = port.parse().map_err(|_| format!("PORT: `{port}` is not a port"))?;
         let database_url = env::var("DATABASE_URL").unwrap_or_else(|_| format!("sqlite://{beside}/notes.db"));
-        let config = Config::from_vars(defaults(&database_url).into_iter().chain(env::vars()))?;
+        let config = Config::from_vars(defaults(&database_url).into_iter().chain(env::vars_os()))?;
         Ok(Self { port, database_url, config })
     }
 }
 
 /// An example starts bare, so its secret is made at the first start and kept beside the database. A deployment sets
 /// `PORTCULLIS_SECRET`.
-fn defaults(database_url: &str) -> Vec<(String, String)> {
-    let mut defaults = vec![("PORTCULLIS_MODE".to_owned(), "development".to_owned())];
+fn defaults(database_url: &str) -> Vec<(OsString, OsString)> {
+    let mut defaults = vec![("PORTCULLIS_MODE".into(), "development".into())];
     if env::var_os("PORTCULLIS_SECRET").is_none() {
-        let path = database_url.trim_start_matches("sqlite:").trim_start_matches("//");
+        let path = database_url.strip_prefix("sqlite:").unwrap_or(database_url);
+        let path = path.strip_prefix("//").unwrap_or(path);
         let path = path.split('?').next().filter(|path| !path.contains(":memory:")).unwrap_or("notes");
         let secret = Path::new(path).with_extension("secret");
-        defaults.push(("PORTCULLIS_SECRET_FILE".to_owned(), secret.to_string_lossy().into_owned()));
+        defaults.push(("PORTCULLIS_SECRET_FILE".into(), secret.into()));
     }
     defaults
 }

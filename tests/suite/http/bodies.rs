@@ -360,3 +360,25 @@ impl Dice {
         (self.0 % limit as u64) as usize
     }
 }
+
+#[tokio::test]
+async fn a_body_that_takes_too_long_is_answered_408_and_the_connection_closed() {
+    let server = framework::start_with(|config| config.body_timeout = std::time::Duration::from_millis(200)).await;
+    let request = server.post("/auth/login").header("content-type", "application/json");
+    let mut bytes = request.header("content-length", "1000").bytes();
+    bytes.extend(br#"{"email":"ada@example.org","pass"#);
+    let mut connection = Connection::open(server.running.address).await;
+    connection.write(&bytes).await;
+    let answer = connection.read(false).await.expect("an answer");
+    assert_eq!(answer.problem(), (408, "body_too_slow".into()));
+    assert!(connection.read(false).await.is_none(), "closed");
+}
+
+#[tokio::test]
+async fn json_in_another_encoding_is_refused() {
+    let server = framework::start().await;
+    for kind in ["application/json; charset=utf-16", "application/json;charset=\"latin1\""] {
+        let request = server.post("/auth/login").header("content-type", kind).body(credentials().to_string());
+        assert_eq!(request.send().await.problem(), (415, "unsupported_media_type".into()), "{kind}");
+    }
+}

@@ -260,3 +260,31 @@ async fn a_sign_in_whose_password_was_checked_before_logging_out_everywhere_star
     assert_eq!(login.await.unwrap().problem(), (401, "invalid_credentials".into()));
     assert_eq!(live(&server).await, 0);
 }
+
+#[tokio::test]
+async fn a_refresh_token_in_the_body_and_one_in_the_cookie_both_end_their_sessions() {
+    let server = framework::start().await;
+    let phone = server.register("ada@example.org").await;
+    let laptop = server.login("ada@example.org").await;
+    let both = server.post("/auth/logout").refresh_cookie(&laptop.refresh);
+    assert_clears(&both.json(json!({ "refreshToken": phone.refresh })).send().await);
+    server.assert_signed_out(&phone).await;
+    server.assert_signed_out(&laptop).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_leaps_ahead_and_comes_back_revives_nobody() {
+    let server = framework::start().await;
+    let ada = server.register("ada@example.org").await;
+    let bob = server.register("bob@example.org").await;
+    assert_eq!(server.post("/auth/logout").bearer(&ada.access).send().await.status, 200);
+    server.clock.advance_seconds(3);
+    assert_eq!(server.me(&bob.access).await.status, 200, "the index has heard of it");
+    let leap = std::time::Duration::from_secs(3600);
+    server.clock.advance(leap);
+    let carol = server.register("carol@example.org").await;
+    assert_eq!(server.me(&carol.access).await.status, 200, "and has forgotten it");
+    server.clock.step_back(leap);
+    assert_eq!(server.me(&ada.access).await.code(), "invalid_token");
+    assert_eq!(server.me(&bob.access).await.status, 200);
+}

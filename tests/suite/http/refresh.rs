@@ -474,3 +474,16 @@ async fn an_access_token_does_not_outlive_its_session() {
     server.clock.advance_seconds(1);
     assert_eq!(server.me(&access).await.code(), "invalid_token");
 }
+
+#[tokio::test]
+async fn a_replay_by_another_program_is_answered_and_written_down() {
+    let server = framework::start().await;
+    let ada = server.register("ada@example.org").await;
+    server.renew(&ada).await;
+    assert_eq!(server.refresh(&ada.refresh).await.status, 200);
+    let replayed = "refresh_replayed other_client".to_owned();
+    assert!(!server.events().contains(&replayed), "a retry of the same program is nothing special");
+    let other = server.post("/auth/refresh").refresh_cookie(&ada.refresh).header("user-agent", "Thief/1.0");
+    assert_eq!(other.send().await.status, 200);
+    assert!(server.events().contains(&replayed));
+}

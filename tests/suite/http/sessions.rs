@@ -41,8 +41,9 @@ async fn one_sees_ones_devices_the_latest_first_and_which_is_this_one() {
             json!({
                 "id": laptop.session(),
                 "createdAt": "2027-01-15T08:01:00.123Z",
-                "lastSeenAt": "2027-01-15T08:01:00.123Z",
-                "expiresAt": "2027-01-22T08:01:00.123Z",
+                // This device is seen now; its limit is told by its token, which counts whole seconds.
+                "lastSeenAt": "2027-01-15T08:02:00.123Z",
+                "expiresAt": "2027-01-22T08:01:00.000Z",
                 "ip": "127.0.0.1",
                 "userAgent": "Laptop/1.0",
                 "current": true,
@@ -250,4 +251,16 @@ async fn a_revoked_session_is_refused_on_every_node_within_max_staleness() {
     server.clock.advance(server.auth.config().max_staleness);
     node.assert_signed_out(&laptop).await;
     node.assert_signed_in(&phone).await;
+}
+
+#[tokio::test]
+async fn a_thief_in_the_session_does_not_read_off_the_list_when_its_owner_refreshes() {
+    let server = framework::start().await;
+    let ada = server.register("ada@example.org").await;
+    let before = list(&server, &ada).await;
+    let owner = server.renew(&ada).await;
+    assert_eq!(list(&server, &ada).await, before, "in the same instant nothing has changed for the old token");
+    server.clock.advance_seconds(60);
+    server.renew(&owner).await;
+    assert_eq!(list(&server, &ada).await[0]["expiresAt"], before[0]["expiresAt"]);
 }

@@ -38,7 +38,7 @@ CREATE TABLE portcullis_sessions (
     FOREIGN KEY (user_id) REFERENCES portcullis_users (id) ON DELETE CASCADE
 );
 
-CREATE INDEX portcullis_sessions_of_user ON portcullis_sessions (user_id, created_at);
+CREATE INDEX portcullis_sessions_of_user ON portcullis_sessions (user_id, ended_at);
 
 CREATE TABLE portcullis_revocations (
     sequence {sequence},

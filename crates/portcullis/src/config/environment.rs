@@ -1,6 +1,7 @@
 //! The configuration as environment variables.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -29,6 +30,7 @@ impl Config {
     /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
+    /// | `PORTCULLIS_BODY_TIMEOUT` | seconds that a body may take to arrive | `30` |
     /// | `PORTCULLIS_ALGORITHM` | `EdDSA` or `HS256` | `EdDSA` |
     /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made and kept in the store |
     /// | `PORTCULLIS_ACCESS_TTL` | seconds an access token lives | `900` |
@@ -49,8 +51,7 @@ impl Config {
     /// # Errors
     /// All mistakes at once, a misspelt `PORTCULLIS_` name among them.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        Self::from_vars(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+        Self::from_vars(std::env::vars_os())
     }
 
     /// Reads variables from anywhere else; the last of one name counts. What does not begin with
@@ -58,10 +59,8 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::from_env`].
-    pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let ours =
-            vars.into_iter().filter(|(name, value)| name.starts_with("PORTCULLIS_") && !value.is_empty());
-        let mut vars = Vars { left: ours.collect(), mistakes: Vec::new() };
+    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
+        let mut vars = Vars::new(vars);
         let config = vars.config();
         vars.mistakes.extend(vars.left.keys().map(|name| format!("{name}: there is no such variable")));
         if let Err(ConfigError(more)) = config.check() {
@@ -83,6 +82,20 @@ struct Vars {
 }
 
 impl Vars {
+    fn new(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut ours = Self { left: BTreeMap::new(), mistakes: Vec::new() };
+        for (name, value) in vars {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("PORTCULLIS_") && !value.is_empty() {
+                match value.into_string() {
+                    Ok(value) => drop(ours.left.insert(name, value)),
+                    Err(_) => ours.mistakes.push(format!("{name}: its value is not text in UTF-8")),
+                }
+            }
+        }
+        ours
+    }
+
     fn config(&mut self) -> Config {
         let mut config = Config::new("");
         self.choice(
@@ -99,6 +112,7 @@ impl Vars {
                 list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
         }
         self.seconds("PORTCULLIS_MAX_STALENESS", &mut config.max_staleness);
+        self.seconds("PORTCULLIS_BODY_TIMEOUT", &mut config.body_timeout);
         self.choice(
             "PORTCULLIS_ALGORITHM",
             &mut config.access.algorithm,
@@ -241,7 +255,7 @@ mod tests {
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_vars(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        Config::from_vars(vars.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     const SECRET: (&str, &str) = ("PORTCULLIS_SECRET", "0123456789abcdef0123456789abcdef");
@@ -286,6 +300,16 @@ mod tests {
             assert!(error.contains(named), "{named} in {error}");
         }
         assert!(!error.contains("hunter2"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_text_is_named_and_not_shown() {
+        use std::os::unix::ffi::OsStringExt;
+        let secret = OsString::from_vec(b"\xff top secret, and long enough for one".to_vec());
+        let error = Config::from_vars([("PORTCULLIS_SECRET".into(), secret)]).unwrap_err().to_string();
+        assert!(error.contains("PORTCULLIS_SECRET: its value is not text"), "{error}");
+        assert!(!error.contains("top secret"));
     }
 
     #[test]

@@ -14,9 +14,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::post("/logout-all", |auth, call| Box::pin(logout_all(auth, call))),
 ];
 
-/// Ends the session that the access token names and the one that the refresh token names, which is usually the
-/// same; either is enough, and one that is not valid does not keep the other from it. A session that was ended
-/// before is answered alike.
+/// Ends every session that a token of the request names, which is usually one; any token is enough, and one that is
+/// not valid does not keep the others from it. A session that was ended before is answered alike.
 async fn logout(auth: &Auth, call: &Call) -> Answer {
     for (user, session) in named(auth, call).await? {
         if auth.end_sessions(user, Which::One(session), Ended::Logout, call.now).await? > 0 {
@@ -27,7 +26,7 @@ async fn logout(auth: &Auth, call: &Call) -> Answer {
 }
 
 async fn named(auth: &Auth, call: &Call) -> Result<Vec<(UserId, SessionId)>, Refusal> {
-    let mut named = Vec::new();
+    let (mut named, mut tokens) = (Vec::new(), Vec::new());
     let mut refused = Denied::Unauthenticated;
     match auth.authenticate("POST", &call.headers).await {
         Ok(Some(identity)) => named.push((identity.id(), identity.session())),
@@ -35,17 +34,22 @@ async fn named(auth: &Auth, call: &Call) -> Result<Vec<(UserId, SessionId)>, Ref
         Err(Refusal::Denied(denied)) => refused = denied,
         Err(fault) => return Err(fault),
     }
-    match refresh::presented(auth, call) {
-        Ok(Some((token, _))) => {
-            // An authentic token of a session that is not there any more leaves nothing to end.
-            let session = auth.stores().sessions.find(token.session).await?;
-            named.extend(session.map(|session| (session.user, session.id)));
-            return Ok(named);
+    for token in [refresh::in_body(auth, call), refresh::in_cookie(auth, call)] {
+        match token {
+            Ok(Some(token)) => tokens.push(token),
+            Ok(None) => {}
+            Err(denied) => refused = denied,
         }
-        Ok(None) => {}
-        Err(denied) => refused = denied,
     }
-    if named.is_empty() { Err(refused.into()) } else { Ok(named) }
+    if named.is_empty() && tokens.is_empty() {
+        return Err(refused.into());
+    }
+    for token in tokens {
+        // An authentic token of a session that is not there any more leaves nothing to end.
+        let session = auth.stores().sessions.find(token.session).await?;
+        named.extend(session.map(|session| (session.user, session.id)));
+    }
+    Ok(named)
 }
 
 async fn logout_all(auth: &Auth, call: &Call) -> Answer {

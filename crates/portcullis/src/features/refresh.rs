@@ -21,18 +21,26 @@ async fn refresh(auth: &Auth, call: &Call) -> Answer {
     auth.hand_out(&session, &user, Shown::TokensOnly, transport, StatusCode::OK, call.now)
 }
 
-/// The refresh token that the request brought, from the body or else from the cookie.
-pub(crate) fn presented(auth: &Auth, call: &Call) -> Result<Option<(RefreshToken, Transport)>, Denied> {
+/// The refresh token that the request brought: from the body, or else from the cookie.
+fn presented(auth: &Auth, call: &Call) -> Result<Option<(RefreshToken, Transport)>, Denied> {
+    match in_body(auth, call)? {
+        Some(token) => Ok(Some((token, Transport::Body))),
+        None => Ok(in_cookie(auth, call)?.map(|token| (token, Transport::Cookie))),
+    }
+}
+
+/// The refresh token in the body, if there is one.
+pub(crate) fn in_body(auth: &Auth, call: &Call) -> Result<Option<RefreshToken>, Denied> {
     let fields = call.form_or_empty()?;
+    let text = fields.optional("refreshToken", MAX_TOKEN)?;
+    text.map(|text| RefreshToken::read(text, auth.keychain())).transpose()
+}
+
+/// The refresh token in the cookie, if there is one.
+pub(crate) fn in_cookie(auth: &Auth, call: &Call) -> Result<Option<RefreshToken>, Denied> {
     let headers: &dyn Headers = &call.headers;
-    let (text, transport) = match fields.optional("refreshToken", MAX_TOKEN)? {
-        Some(token) => (token.to_owned(), Transport::Body),
-        None => match headers.cookie(refresh_cookie_name(auth.config()))? {
-            Some(token) => (token, Transport::Cookie),
-            None => return Ok(None),
-        },
-    };
-    Ok(Some((RefreshToken::read(&text, auth.keychain())?, transport)))
+    let text = headers.cookie(refresh_cookie_name(auth.config()))?;
+    text.map(|text| RefreshToken::read(&text, auth.keychain())).transpose()
 }
 
 /// The session after the token has been used, its generation that of the one live token; and its user as of now.
@@ -54,13 +62,20 @@ async fn rotate(auth: &Auth, call: &Call, token: RefreshToken) -> Result<(Sessio
                     return Ok((advanced(session, step), user));
                 }
             }
-            Decision::Replay => return Ok((session, user)),
+            Decision::Replay => {
+                // A tab or a retry comes from where the rotation came from.
+                if session.ip != call.ip() || session.user_agent != call.user_agent() {
+                    let event = call.event(action::REFRESH_REPLAYED).because("other_client");
+                    auth.record(event.of(user.id).within(session.id)).await?;
+                }
+                return Ok((session, user));
+            }
             Decision::Reuse => return Err(end_family(auth, call, &session).await?.into()),
             Decision::Ended => {
                 if superseded {
                     auth.end_sessions(user.id, Which::One(session.id), Ended::Superseded, call.now).await?;
                 } else {
-                    auth.revoke_ended(user.id, call.now).await?;
+                    auth.revoke_ended(&session, call.now).await?;
                 }
                 return Err(Denied::SessionRevoked.into());
             }

@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::event::action;
 use crate::http::{Answer, Call, Route};
 use crate::id::SessionId;
+use crate::identity::Identity;
 use crate::reply::Reply;
 use crate::store::{Ended, Session, Which};
 use crate::{Auth, Denied};
@@ -42,22 +43,30 @@ async fn list(auth: &Auth, call: &Call) -> Answer {
     let sessions = sessions
         .iter()
         .filter(|session| session.epoch >= user.epoch)
-        .map(|session| device(session, identity.session()))
+        .map(|session| device(auth, call, session, identity))
         .collect();
     Ok(Reply::data(StatusCode::OK, &List { sessions })?)
 }
 
-fn device(session: &Session, current: SessionId) -> Device<'_> {
+fn device<'a>(auth: &Auth, call: &Call, session: &'a Session, current: &Identity) -> Device<'a> {
     let rotation = &session.rotation;
-    Device {
+    let mut device = Device {
         id: session.id,
         created_at: session.created_at,
         last_seen_at: session.last_seen_at,
         expires_at: rotation.idle_expires_at.min(rotation.absolute_expires_at),
         ip: session.ip,
         user_agent: session.user_agent.as_deref(),
-        current: session.id == current,
+        current: session.id == current.session(),
+    };
+    if device.current {
+        // Told by what the caller holds, not by the row: a thief in the session would read off it when the owner has
+        // refreshed, and could then keep within the grace.
+        let refreshed_at = current.issued_at();
+        device.last_seen_at = call.now;
+        device.expires_at = refreshed_at.plus(auth.config().session.idle).min(rotation.absolute_expires_at);
     }
+    device
 }
 
 /// Ending this device's own session is signing out.
