@@ -9,6 +9,7 @@ mod frameworks;
 mod log;
 mod records;
 mod server;
+mod setup;
 
 mod tidy;
 
