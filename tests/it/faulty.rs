@@ -178,13 +178,12 @@ delegate!(Users: Users.users {
 delegate!(Credentials: Credentials.credentials {
     fn by_email(email: &Email) -> Option<PasswordRecord>;
     fn by_user(user: UserId) -> Option<PasswordRecord>;
-    fn change(old: &PasswordRecord, hash: &str) -> bool;
+    fn change(old: &PasswordRecord, hash: &str, keep: Option<SessionId>) -> bool;
     fn rehash(old: &PasswordRecord, hash: &str) -> bool;
 });
 
 delegate!(Sessions: Sessions.sessions {
     fn start(session: &Session) -> bool;
-    fn carry_over(id: SessionId, epoch: i64) -> bool;
     fn find(id: SessionId) -> Option<Session>;
     fn advance(step: &Advance) -> bool;
     fn live(user: UserId, now: Time) -> Vec<Session>;

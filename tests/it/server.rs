@@ -261,10 +261,6 @@ impl Sessions for Gated {
         self.sessions.start(session).await
     }
 
-    async fn carry_over(&self, id: SessionId, epoch: i64) -> Result<bool, Fault> {
-        self.sessions.carry_over(id, epoch).await
-    }
-
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Fault> {
         self.sessions.find(id).await
     }

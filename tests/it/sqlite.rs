@@ -230,7 +230,7 @@ async fn under_64_writers_on_two_pools_it_never_answers_busy_and_loses_nothing()
                 assert!(stores.sessions.advance(&step(&session, 0)).await?);
                 assert!(stores.users.advance_epoch(shared).await?);
                 let record = stores.credentials.by_user(user.id).await?.unwrap();
-                assert!(stores.credentials.change(&record, "new hash").await?);
+                assert!(stores.credentials.change(&record, "new hash", None).await?);
                 assert_eq!(stores.sessions.end(user.id, Which::All, NOW, Ended::Logout).await?, 1);
                 let ended = stores.sessions.ended_since(user.id, NOW).await?;
                 assert_eq!(ended, [session.id]);
@@ -285,7 +285,9 @@ async fn what_one_of_64_wins_is_won_once_over_two_pools_too() {
         let record = both[0].credentials.by_user(ada.id).await.unwrap().unwrap();
         let changed = race(64, |racer| {
             let (stores, record) = (both[racer % 2].clone(), record.clone());
-            async move { stores.credentials.change(&record, &format!("{generation} {racer}")).await.unwrap() }
+            async move {
+                stores.credentials.change(&record, &format!("{generation} {racer}"), None).await.unwrap()
+            }
         })
         .await;
         assert_eq!(wins(&changed), 1, "password {generation}");

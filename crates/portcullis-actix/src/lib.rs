@@ -11,14 +11,15 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::rt::time::timeout;
 use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, rt, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use portcullis::http::Headers;
+use portcullis::http::{Headers, mount_path};
 use portcullis::{Auth, Denied, Fault, Identity, Refusal};
 
-/// An application with everything set up: the routes under `mount` (such as `/auth`), and what the extractors need.
+/// An application with everything set up: the routes under `mount` (such as `/auth`; not the root, which would take every
+/// path), and what the extractors need.
 /// Write it where `App::new()` stood.
 pub fn app(
     auth: &Auth,
-    mount: &'static str,
+    mount: &str,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -32,24 +33,25 @@ pub fn app(
 }
 
 /// The routes alone, for `.configure(…)` of an application that wraps itself in [`portcullis()`].
-pub fn auth_routes(auth: &Auth, mount: &'static str) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
-    let auth = auth.clone();
+pub fn auth_routes(auth: &Auth, mount: &str) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+    let (auth, mount) = (auth.clone(), mount_path(mount));
     move |config| {
-        let answer = move |request, body| answer(auth.clone(), mount, request, body);
-        config.service(web::scope(mount).default_service(web::to(answer)));
+        let scope = web::scope(&mount);
+        let answer = move |request, body| answer(auth.clone(), mount.clone(), request, body);
+        config.service(scope.default_service(web::to(answer)));
     }
 }
 
 async fn answer(
     auth: Auth,
-    mount: &'static str,
+    mount: String,
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Refused> {
     let body = portcullis::http::read(body);
     let body = timeout(auth.config().body_timeout, body).await.map_err(|_| Denied::BodyTooSlow)??;
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let path = request.uri().path().strip_prefix(mount).unwrap_or_default();
+    let path = request.uri().path().strip_prefix(&*mount).unwrap_or_default();
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let request = portcullis::http::request(request.method().as_str(), path, headers, body)?;
     // A task of its own, so that a client who hangs up does not stop a logout half way.
@@ -118,7 +120,7 @@ where
             let response = next.call(request).await?;
             // An `Option` around an extractor hides what was wrong; the answer of the handler does not count then.
             let hidden = response.request().extensions_mut().remove::<Hidden>();
-            Ok(match hidden.filter(|_| response.response().error().is_none()) {
+            Ok(match hidden.filter(|Hidden(refused)| !refused.was_told_by(response.response())) {
                 Some(Hidden(refused)) => {
                     response.into_response(refused.error_response().map_into_right_body())
                 }
@@ -184,6 +186,17 @@ impl FromRequest for MaybeUser {
             })?))
         }
         .boxed_local()
+    }
+}
+
+impl Refused {
+    /// Whether the answer says this already.
+    fn was_told_by<B>(&self, response: &HttpResponse<B>) -> bool {
+        let told = response.error().and_then(|error| error.as_error::<Refused>());
+        told.is_some_and(|told| match (&self.0, &told.0) {
+            (Refusal::Denied(one), Refusal::Denied(other)) => one == other,
+            (one, other) => one.status() == other.status(),
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use portcullis::http::{Headers, MAX_BODY};
+use portcullis::http::{Headers, MAX_BODY, mount_path};
 use portcullis::{Auth, Denied, Fault, Identity, Refusal};
 use rocket::catcher::{self, Catcher};
 use rocket::data::ByteUnit;
@@ -24,17 +24,17 @@ use rocket::{Build, Data, Ignite, Request, Response, Rocket, Sentinel};
 #[derive(Debug, Clone)]
 pub struct Portcullis {
     auth: Auth,
-    mount: &'static str,
+    mount: String,
 }
 
 impl Portcullis {
     /// The routes of `auth` under `mount`, such as `/auth`.
-    pub fn new(auth: &Auth, mount: &'static str) -> Self {
-        Self { auth: auth.clone(), mount }
+    pub fn new(auth: &Auth, mount: &str) -> Self {
+        Self { auth: auth.clone(), mount: mount_path(mount) }
     }
 
     async fn answer(&self, method: &str, request: &Request<'_>, body: Bytes) -> Result<Answer, Denied> {
-        let path = request.uri().path().as_str().strip_prefix(self.mount).unwrap_or_default();
+        let path = request.uri().path().as_str().strip_prefix(&*self.mount).unwrap_or_default();
         let fields: Vec<_> = request.headers().iter().collect();
         let headers = fields.iter().map(|field| (field.name().as_str(), field.value().as_bytes()));
         let call = portcullis::http::request(method, path, headers, body)?;
@@ -54,7 +54,8 @@ impl Fairing for Portcullis {
             .map(|method| Route::ranked(RANK, method, "/<path..>", self.clone()))
             .collect();
         let catcher = Catcher::new(None, self.clone());
-        Ok(rocket.manage(self.auth.clone()).mount(self.mount, routes).register(self.mount, vec![catcher]))
+        let mount = if self.mount.is_empty() { "/" } else { self.mount.as_str() };
+        Ok(rocket.manage(self.auth.clone()).mount(mount, routes).register(mount, vec![catcher]))
     }
 
     /// Says what a guard refused. Rocket would show an error page of its own; and an `Option` around a guard hides
@@ -63,7 +64,11 @@ impl Fairing for Portcullis {
         let refusal = kept(request).lock().unwrap_or_else(PoisonError::into_inner).take();
         match refusal {
             Some(Refusal::Denied(Denied::Unauthenticated)) if response.status() != Status::Unauthorized => {}
-            Some(refusal) => *response = respond(refusal.into_response()),
+            Some(refusal) => {
+                // What other fairings have set stays; what the handler has set does not count.
+                response.remove_header("set-cookie");
+                response.merge(respond(refusal.into_response()));
+            }
             None => {}
         }
     }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use portcullis::store::{Credentials, PasswordRecord};
-use portcullis::{Email, Fault, UserId};
+use portcullis::{Email, Fault, SessionId, UserId};
 
 use crate::SqlStore;
 use crate::database::{Row, sql};
@@ -22,16 +22,26 @@ impl Credentials for SqlStore {
         self.database.one(found.bind(id.to_string())).await?.as_ref().map(record).transpose()
     }
 
-    async fn change(&self, old: &PasswordRecord, hash: &str) -> Result<bool, Fault> {
+    async fn change(&self, old: &PasswordRecord, hash: &str, keep: Option<SessionId>) -> Result<bool, Fault> {
+        let user = old.user.id.to_string();
         let epoch = sql("UPDATE portcullis_users SET epoch = epoch + 1 WHERE id = ? AND epoch = ?")
-            .bind(old.user.id.to_string())
+            .bind(user.clone())
             .bind(old.user.epoch);
-        // The hash itself is a guard too: it was salted, so no other is like it.
-        let replace = sql("UPDATE portcullis_passwords SET hash = ? WHERE user_id = ? AND hash = ?")
+        let password = sql("UPDATE portcullis_passwords SET hash = ? WHERE user_id = ? AND hash = ?")
             .bind(hash)
-            .bind(old.user.id.to_string())
+            .bind(user.clone())
             .bind(old.hash.as_str());
-        self.database.change_together(vec![epoch, replace]).await
+        let carry_over = |session: SessionId| {
+            sql("UPDATE portcullis_sessions SET epoch = ?
+                 WHERE id = ? AND user_id = ? AND epoch = ? AND ended_at IS NULL")
+            .bind(old.user.epoch + 1)
+            .bind(session.to_string())
+            .bind(user)
+            .bind(old.user.epoch)
+        };
+        let mut all = vec![epoch, password];
+        all.extend(keep.map(carry_over));
+        self.database.change_together(all).await
     }
 
     async fn rehash(&self, old: &PasswordRecord, hash: &str) -> Result<bool, Fault> {

@@ -22,7 +22,10 @@ impl Events for SqlStore {
         .bind(event.session.map(|id| id.to_string()))
         .bind(event.ip.map(|ip| ip.to_string()))
         .bind(event.user_agent.clone());
-        self.database.change(append).await.map(drop)
+        match self.database.change(append).await? {
+            1 => Ok(()),
+            _ => Err(Fault::new("storing an event", "the database took none")),
+        }
     }
 
     async fn latest(&self, user: UserId, most: u32) -> Result<Vec<Event>, Fault> {

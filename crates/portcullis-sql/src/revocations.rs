@@ -14,7 +14,10 @@ impl Revocations for SqlStore {
                 .bind(session.to_string())
                 .bind(until.millis())
         };
-        self.database.change_together(sessions.iter().map(put).collect()).await.map(drop)
+        match self.database.change_together(sessions.iter().map(put).collect()).await? {
+            true => Ok(()),
+            false => Err(Fault::new("storing revocations", "the database took none")),
+        }
     }
 
     async fn after(&self, sequence: i64, now: Time) -> Result<Vec<Revocation>, Fault> {

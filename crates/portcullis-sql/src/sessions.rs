@@ -29,11 +29,6 @@ impl Sessions for SqlStore {
         Ok(self.database.change(start).await? == 1)
     }
 
-    async fn carry_over(&self, id: SessionId, epoch: i64) -> Result<bool, Fault> {
-        let carry = sql("UPDATE portcullis_sessions SET epoch = ? WHERE id = ?");
-        Ok(self.database.change(carry.bind(epoch).bind(id.to_string())).await? == 1)
-    }
-
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Fault> {
         let found = sql("SELECT * FROM portcullis_sessions WHERE id = ?").bind(id.to_string());
         self.database.one(found).await?.as_ref().map(session).transpose()

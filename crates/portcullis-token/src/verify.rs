@@ -15,18 +15,28 @@ pub struct Expect {
     issuer: String,
     audience: String,
     skew: u64,
+    longest: u64,
 }
 
 impl Expect {
     /// Tokens of that issuer for that audience, both compared exactly.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), audience: audience.into(), skew: DEFAULT_SKEW }
+        Self { issuer: issuer.into(), audience: audience.into(), skew: DEFAULT_SKEW, longest: u64::MAX }
     }
 
     /// How many seconds another machine's clock may be ahead: `iat` and `nbf` may lie that far in the
     /// future (60 unless said otherwise). `exp` is never stretched.
     pub fn clock_skew(mut self, seconds: u64) -> Self {
         self.skew = seconds;
+        self
+    }
+}
+
+impl Expect {
+    /// How many seconds may lie between `iat` and `exp`; any number unless said otherwise. An issuer that remembers
+    /// what it revoked for that long must not accept what lives longer.
+    pub fn longest(mut self, seconds: u64) -> Self {
+        self.longest = seconds;
         self
     }
 }
@@ -68,6 +78,9 @@ pub enum Rejected {
     /// `exp` has come.
     #[error("`exp` has passed")]
     Expired,
+    /// `exp` lies further behind `iat` than is allowed.
+    #[error("it was made to live too long")]
+    TooLongLived,
     /// `nbf` or `iat` lies in the future.
     #[error("`nbf` or `iat` lies in the future")]
     NotYetValid,
@@ -111,6 +124,9 @@ fn check(Parsed { claims, nbf }: Parsed, expect: &Expect, now: u64) -> Result<Ac
     }
     if claims.exp <= now {
         return Err(Rejected::Expired);
+    }
+    if claims.exp.saturating_sub(claims.iat) > expect.longest {
+        return Err(Rejected::TooLongLived);
     }
     if claims.iat > latest || nbf.is_some_and(|nbf| nbf > latest) {
         return Err(Rejected::NotYetValid);

@@ -113,6 +113,7 @@ pub struct CookieConfig {
 }
 
 /// `SameSite` of a cookie (RFC 6265bis §5.6.7). `None` is not offered: it invites every other site.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SameSite {
     /// Sent only from our own pages.
@@ -130,8 +131,8 @@ pub struct PasswordConfig {
     pub min_length: usize,
     /// How many bytes it may have: 1024, only to bound the work.
     pub max_bytes: usize,
-    /// Whether the most common passwords and the address itself are refused.
-    pub refuse_common: bool,
+    /// Allows the most common passwords and the address itself, which are the first that are guessed.
+    pub danger_common_passwords: bool,
     /// Allows Argon2id to cost less than OWASP's minimum, so that whoever gets hold of the hashes guesses faster. For
     /// tests, which hash nobody's password.
     pub danger_weak_hashes: bool,
@@ -249,6 +250,10 @@ impl Config {
             self.max_staleness <= self.access.ttl,
             "max_staleness: must not be longer than access.ttl, or nothing is revoked in time",
         );
+        expect(
+            self.access.clock_skew <= CLOCK_MARGIN,
+            "access.clock_skew: must be at most 5 minutes; that long a revocation outlives the last token",
+        );
         self.cookies.check(&mut expect);
         self.password.check(&mut expect);
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
@@ -313,7 +318,10 @@ impl CookieConfig {
                 ),
             );
         }
-        expect(self.refresh_name != self.access_name, "cookies: the two names must differ");
+        expect(
+            without_prefix(&self.refresh_name) != without_prefix(&self.access_name),
+            "cookies: the two names must differ, also without their prefix",
+        );
         expect(
             self.path.starts_with('/')
                 && self.path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';'),
@@ -331,12 +339,12 @@ impl Default for PasswordConfig {
         Self {
             min_length: 8,
             max_bytes: 1024,
-            refuse_common: true,
+            danger_common_passwords: false,
             danger_weak_hashes: false,
             memory_kib: 19 * 1024,
             iterations: 2,
             lanes: 1,
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            threads: std::thread::available_parallelism().map_or(2, usize::from).min(MAX_THREADS),
             queue: 256,
         }
     }
@@ -360,9 +368,14 @@ impl PasswordConfig {
             "password: Argon2id costs less than OWASP's minimum, e.g. 19456 KiB with 2 iterations",
         );
         expect(self.memory_kib <= 4 * 1024 * 1024, "password.memory_kib: must be at most 4 GiB");
-        expect((1..=64).contains(&self.threads), "password.threads: must be 1 to 64");
+        expect((1..=MAX_THREADS).contains(&self.threads), "password.threads: must be 1 to 64");
         expect(self.queue >= 1, "password.queue: must be at least 1");
     }
+}
+
+/// A cookie's name as it is in development: browsers refuse the prefixes on cookies that are not `Secure`.
+pub(crate) fn without_prefix(name: &str) -> &str {
+    name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name)
 }
 
 /// A byte of an RFC 9110 §5.6.2 token.
@@ -392,9 +405,12 @@ fn distinct(bytes: &[u8]) -> usize {
 }
 
 const MIN_SECRET: usize = 32;
+const MAX_THREADS: usize = 64;
 
 /// KiB and iterations that OWASP's password storage cheat sheet holds for equally strong.
 const LEAST_COST: [(u32, u32); 5] = [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5)];
+/// How much longer than the last token of a session its revocation is remembered: clocks differ and step back.
+pub(crate) const CLOCK_MARGIN: Duration = Duration::from_secs(5 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]

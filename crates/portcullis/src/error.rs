@@ -50,7 +50,7 @@ pub enum Denied {
     BodyTooLarge,
     /// The body is not `application/json`.
     UnsupportedMediaType,
-    /// A field is missing, of the wrong type, too long, or holds a control character.
+    /// A field is missing, of the wrong type, too long, or holds a NUL character.
     InvalidField(&'static str, &'static str),
     /// Not an e-mail address that mail could be sent to.
     InvalidEmail,
@@ -206,6 +206,7 @@ impl Error for Fault {
 }
 
 /// No, or not now: what the doors of the core answer instead of a result.
+#[non_exhaustive]
 #[derive(Debug, Clone)]
 pub enum Refusal {
     /// A decision: 4xx with a code (503 when overloaded).

@@ -38,7 +38,7 @@ pub mod action {
     pub const SIGNED_OUT: &str = "signed_out";
     /// All sessions were ended.
     pub const SIGNED_OUT_EVERYWHERE: &str = "signed_out_everywhere";
-    /// Other sessions were ended by their owner.
+    /// One session, or all others (cause `others`), were ended by their owner from the list.
     pub const SESSIONS_REVOKED: &str = "sessions_revoked";
     /// A replaced refresh token came back after its grace; the session was ended.
     pub const REFRESH_REUSED: &str = "refresh_reused";

@@ -2,6 +2,7 @@
 //! of threads and reused, and when more wait than can be served soon, the rest is told so.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -93,11 +94,8 @@ impl Hashing {
     {
         let (done, result) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
-            // Nobody waits any more when the request was dropped: not worth a hash then.
-            if !done.is_canceled() {
-                // The receiver may go while the hash is made; its result is then nobody's.
-                let _ = done.send(job(memory));
-            }
+            // The receiver may be gone with its request; the result is then nobody's.
+            let _ = done.send(job(memory));
         });
         if !self.queue.push(job) {
             return Err(Denied::Overloaded.into());
@@ -154,7 +152,8 @@ impl Queue {
         loop {
             if let Some(job) = waiting.jobs.pop_front() {
                 drop(waiting);
-                job(&mut memory);
+                // A panic must not take the thread with it; whoever waits is told by the dropped channel.
+                let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
                 waiting = self.lock();
             } else if waiting.closed {
                 return;

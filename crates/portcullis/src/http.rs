@@ -52,6 +52,12 @@ where
     Ok(body.into())
 }
 
+/// A mount path as adapters use it: with a slash before it and none behind; the root is empty.
+pub fn mount_path(given: &str) -> String {
+    let path = given.trim_matches('/');
+    if path.is_empty() { String::new() } else { format!("/{path}") }
+}
+
 /// The request to give to [`Auth::handle`], from the words of a framework with types of its own.
 ///
 /// # Errors

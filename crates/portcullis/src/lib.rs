@@ -36,7 +36,7 @@ pub mod store;
 use std::fmt;
 use std::sync::Arc;
 
-use portcullis_token::{Expect, KeyRing};
+use portcullis_token::{Expect, JwkSet, KeyRing};
 
 pub use config::{Config, ConfigError, Mode};
 pub use email::Email;
@@ -95,8 +95,10 @@ impl Auth {
         let now = config.clock.now();
         let keychain = Keychain::new(&config.secret)?;
         let (ring, made) = signing_keys::load(&config, &keychain, &*stores.keys, now).await?;
-        let expect =
-            Expect::new(&*config.issuer, &*config.audience).clock_skew(config.access.clock_skew.as_secs());
+        let expect = Expect::new(&*config.issuer, &*config.audience)
+            .clock_skew(config.access.clock_skew.as_secs())
+            // Revocations are remembered for as long; a token from before the setting was lowered counts no more.
+            .longest(config.access.ttl.as_secs());
         let hashing = Hashing::new(&config.password, &*config.entropy)?;
         let revoked = Revoked::load(Arc::clone(&stores.revocations), config.max_staleness, now).await?;
         let auth = Self(Arc::new(Inner { config, stores, keychain, ring, expect, hashing, revoked }));
@@ -131,10 +133,13 @@ impl Auth {
     /// within [`AccessConfig::ttl`](config::AccessConfig::ttl).
     ///
     /// # Errors
-    /// The store failed, or the names have more than 2,048 bytes together: every request carries them.
-    pub async fn set_roles(&self, user: UserId, roles: &[String]) -> Result<bool, Fault> {
-        if roles.iter().map(String::len).sum::<usize>() > 2048 {
-            return Err(Fault::new("setting roles", "their names have more than 2,048 bytes together"));
+    /// [`Denied::InvalidField`] for more than 32 roles or a name that is empty, longer than 64 bytes or holds a control
+    /// character, since every request carries them; and if the store failed.
+    pub async fn set_roles(&self, user: UserId, roles: &[String]) -> Result<bool, Refusal> {
+        let fits = |role: &String| (1..=64).contains(&role.len()) && !role.contains(char::is_control);
+        if roles.len() > 32 || !roles.iter().all(fits) {
+            let problem = "must be at most 32 names of 1 to 64 bytes without control characters";
+            return Err(Denied::InvalidField("roles", problem).into());
         }
         let set = self.stores().users.set_roles(user, roles).await?;
         if set {
@@ -143,12 +148,16 @@ impl Auth {
         Ok(set)
     }
 
-    /// Ends all sessions of a user with effect at once; answers how many there were.
+    /// Ends all sessions of a user with effect at once; answers how many there were. It takes several statements, so run
+    /// it to its end: in a handler whose client may hang up, in a task of its own.
     ///
     /// # Errors
     /// The store failed; trying again is safe.
     pub async fn sign_out_everywhere(&self, user: UserId) -> Result<u64, Fault> {
         let now = self.now();
+        if self.user(user).await?.is_none() {
+            return Ok(0);
+        }
         let ended = self.sign_out_everywhere_as(user, Ended::Administrator, now).await?;
         let event = Event::new(now, action::SIGNED_OUT_EVERYWHERE).because(Ended::Administrator.name());
         self.record(event.of(user)).await?;
@@ -163,9 +172,10 @@ impl Auth {
         self.stores().events.latest(user, most).await
     }
 
-    /// The keys to verify this application's access tokens with.
-    pub fn ring(&self) -> &KeyRing {
-        &self.0.ring
+    /// The public keys with which others can verify this application's access tokens (RFC 7517 §5); none, if they are
+    /// signed with HS256.
+    pub fn jwks(&self) -> JwkSet {
+        self.0.ring.jwks()
     }
 
     async fn sign_out_everywhere_as(&self, user: UserId, why: Ended, now: Time) -> Result<u64, Fault> {
@@ -184,6 +194,10 @@ impl Auth {
 
     fn keychain(&self) -> &Keychain {
         &self.0.keychain
+    }
+
+    fn ring(&self) -> &KeyRing {
+        &self.0.ring
     }
 
     fn expect(&self) -> &Expect {

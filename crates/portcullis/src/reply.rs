@@ -6,7 +6,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use crate::config::{Config, Mode, SameSite};
+use crate::config::{Config, Mode, SameSite, without_prefix};
 use crate::secret::Secret;
 use crate::{Denied, Fault, Refusal};
 
@@ -182,13 +182,10 @@ pub(crate) fn access_cookie_name(config: &Config) -> &str {
     cookie_name(config, &config.cookies.access_name)
 }
 
-/// Browsers refuse the prefixes on cookies that are not `Secure`.
 fn cookie_name<'a>(config: &Config, name: &'a str) -> &'a str {
     match config.mode {
         Mode::Production => name,
-        Mode::Development => {
-            name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name)
-        }
+        Mode::Development => without_prefix(name),
     }
 }
 

@@ -5,6 +5,7 @@
 //! silent. So a session that was ended on another node is refused here within that bound.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ pub(crate) struct Revoked {
     store: Arc<dyn Revocations>,
     max_staleness: Duration,
     index: RwLock<Index>,
-    /// Held by the one who asks the store; the others wait for its answer.
-    asking: Mutex<()>,
+    /// How many times somebody began to ask the store.
+    begun: AtomicU64,
+    /// Held by the one who asks; the others wait for its answer, the last of which is kept with its number.
+    asking: Mutex<(u64, Result<(), Fault>)>,
 }
 
 struct Index {
@@ -37,7 +40,8 @@ impl Revoked {
         now: Time,
     ) -> Result<Self, Fault> {
         let index = Index { sequence: 0, heard_at: now, until: HashMap::new() };
-        let revoked = Self { store, max_staleness, index: RwLock::new(index), asking: Mutex::new(()) };
+        let (begun, asking) = (AtomicU64::new(0), Mutex::new((0, Ok(()))));
+        let revoked = Self { store, max_staleness, index: RwLock::new(index), begun, asking };
         revoked.ask(now).await?;
         Ok(revoked)
     }
@@ -53,10 +57,19 @@ impl Revoked {
         now.since(heard_at) < self.max_staleness && heard_at.since(now) < RACE
     }
 
-    /// Makes the index fresh; one asks for all who wait.
+    /// Makes the index fresh. One asks for all who wait, and all get its answer, a failure too: a store that hangs
+    /// costs everybody one time-out, not one for each who waits.
     pub(crate) async fn freshen(&self, now: Time) -> Result<(), Fault> {
-        let _asking = self.asking.lock().await;
-        if self.is_fresh(now) { Ok(()) } else { self.ask(now).await }
+        let before = self.begun.load(Ordering::SeqCst);
+        let mut last = self.asking.lock().await;
+        // Only an answer to a question that was asked after this request came says enough.
+        if last.0 > before {
+            return last.1.clone();
+        }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let answer = self.ask(now).await;
+        *last = (number, answer.clone());
+        answer
     }
 
     /// Revokes in the store and here; every other node hears of it. What is in the index is in the store already.

@@ -6,6 +6,7 @@ use portcullis_token::{AccessClaims, Audience};
 use serde::Serialize;
 
 use crate::clock::{self, Time};
+use crate::config::CLOCK_MARGIN;
 use crate::event::action;
 use crate::http::{Answer, Call, Fields, Headers};
 use crate::id::{SessionId, UserId};
@@ -229,6 +230,3 @@ pub(crate) enum Shown {
     /// After a refresh.
     TokensOnly,
 }
-
-/// How far a clock may step back without a revocation being forgotten before its last token has expired.
-const CLOCK_MARGIN: Duration = Duration::from_secs(5 * 60);

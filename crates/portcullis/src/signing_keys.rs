@@ -31,11 +31,17 @@ fn make(config: &Config, keychain: &Keychain, now: Time) -> Result<SealedKey, Fa
     let entropy = &*config.entropy;
     let random = zeroize::Zeroizing::new(clock::random::<32>(entropy)?);
     let key = match config.access.algorithm {
+        Algorithm::EdDsa => SigningKey::ed25519(&random),
         Algorithm::Hs256 => {
             let kid = uuid::Builder::from_random_bytes(clock::random(entropy)?).into_uuid().to_string();
             SigningKey::hs256(random.as_slice(), &kid)
         }
-        _ => SigningKey::ed25519(&random),
+        other => {
+            return Err(Fault::new(
+                "making a signing key",
+                format!("{} keys are not made here", other.name()),
+            ));
+        }
     }
     .map_err(|error| Fault::new("making a signing key", error))?;
     let sealed = keychain.seal(&seal_name(key.kid()), key.to_jwk().as_bytes(), entropy)?;

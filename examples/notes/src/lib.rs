@@ -49,6 +49,7 @@ fn defaults(database_url: &str) -> Vec<(OsString, OsString)> {
         let path = path.split('?').next().filter(|path| !path.contains(":memory:")).unwrap_or("notes");
         let secret = Path::new(path).with_extension("secret");
         defaults.push(("PORTCULLIS_SECRET_FILE".into(), secret.into()));
+        defaults.push(("PORTCULLIS_SECRET_FILE_CREATE".into(), "true".into()));
     }
     defaults
 }

@@ -1,5 +1,5 @@
 use portcullis::Stores;
-use portcullis::store::{PasswordRecord, User};
+use portcullis::store::{Ended, PasswordRecord, Session, User, Which};
 
 use super::backend;
 use crate::records::{self, email, race, wins};
@@ -27,7 +27,7 @@ async fn a_change_replaces_the_hash_and_advances_the_epoch_in_the_same_instant()
     let ada = records::user(&stores, "ada@example.org").await;
     let eve = records::user(&stores, "eve@example.org").await;
     let old = record(&stores, &ada).await;
-    assert!(stores.credentials.change(&old, "new hash").await.unwrap());
+    assert!(stores.credentials.change(&old, "new hash", None).await.unwrap());
     let new = record(&stores, &ada).await;
     assert_eq!((new.user.epoch, new.hash.as_str()), (1, "new hash"));
     assert_eq!(record(&stores, &eve).await.hash, "hash of eve@example.org");
@@ -43,7 +43,7 @@ async fn nobody_ever_sees_a_new_hash_with_an_old_epoch_or_the_reverse() {
         tokio::spawn(async move {
             for epoch in 1..=50 {
                 let old = record(&stores, &ada).await;
-                assert!(stores.credentials.change(&old, &format!("hash {epoch}")).await.unwrap());
+                assert!(stores.credentials.change(&old, &format!("hash {epoch}"), None).await.unwrap());
             }
         })
     };
@@ -67,7 +67,7 @@ async fn of_any_number_of_racing_changes_one_wins() {
         let old = record(&stores, &ada).await;
         let changed = race(64, |racer| {
             let (stores, old) = (stores.clone(), old.clone());
-            async move { stores.credentials.change(&old, &format!("{round} by {racer}")).await.unwrap() }
+            async move { stores.credentials.change(&old, &format!("{round} by {racer}"), None).await.unwrap() }
         })
         .await;
         assert_eq!(wins(&changed), 1, "round {round}");
@@ -83,7 +83,7 @@ async fn a_change_under_an_old_epoch_changes_nothing() {
     let ada = records::user(&stores, "ada@example.org").await;
     let old = record(&stores, &ada).await;
     assert!(stores.users.advance_epoch(ada.id).await.unwrap());
-    assert!(!stores.credentials.change(&old, "new hash").await.unwrap());
+    assert!(!stores.credentials.change(&old, "new hash", None).await.unwrap());
     let now = record(&stores, &ada).await;
     assert_eq!((now.user.epoch, now.hash), (1, old.hash));
 }
@@ -94,7 +94,7 @@ async fn a_change_of_an_old_hash_changes_nothing_not_even_the_epoch() {
     let ada = records::user(&stores, "ada@example.org").await;
     let old = record(&stores, &ada).await;
     assert!(stores.credentials.rehash(&old, "same password, new cost").await.unwrap());
-    assert!(!stores.credentials.change(&old, "new hash").await.unwrap());
+    assert!(!stores.credentials.change(&old, "new hash", None).await.unwrap());
     let now = record(&stores, &ada).await;
     assert_eq!((now.user.epoch, now.hash.as_str()), (0, "same password, new cost"));
 }
@@ -106,7 +106,7 @@ async fn hashes_are_compared_byte_for_byte() {
     let right = record(&stores, &ada).await;
     for wrong in ["HASH OF ADA@EXAMPLE.ORG", "hash of ada@example.org ", "hash of ada@example.or", "%", ""] {
         let old = PasswordRecord { hash: wrong.into(), ..right.clone() };
-        assert!(!stores.credentials.change(&old, "new hash").await.unwrap(), "{wrong:?}");
+        assert!(!stores.credentials.change(&old, "new hash", None).await.unwrap(), "{wrong:?}");
         assert!(!stores.credentials.rehash(&old, "new hash").await.unwrap(), "{wrong:?}");
     }
     assert!(record(&stores, &ada).await == right);
@@ -143,7 +143,7 @@ async fn a_rehash_never_undoes_a_change() {
             async move {
                 let hash = format!("{round} by {racer}");
                 match racer % 2 {
-                    0 => stores.credentials.change(&old, &hash).await.unwrap(),
+                    0 => stores.credentials.change(&old, &hash, None).await.unwrap(),
                     _ => stores.credentials.rehash(&old, &hash).await.unwrap(),
                 }
             }
@@ -156,4 +156,24 @@ async fn a_rehash_never_undoes_a_change() {
         assert_eq!(now.hash, format!("{round} by {winner}"));
         assert_eq!(now.user.epoch - old.user.epoch, i64::from(winner % 2 == 0));
     }
+}
+
+#[tokio::test]
+async fn a_change_carries_the_kept_session_over_in_the_same_instant_or_changes_nothing() {
+    let (stores, _keep) = backend::stores().await;
+    let ada = records::user(&stores, "ada@example.org").await;
+    let bob = records::user(&stores, "bob@example.org").await;
+    let (kept, other) = (records::session(&stores, &ada).await, records::session(&stores, &ada).await);
+    let foreign = records::session(&stores, &bob).await;
+    let ended = records::session(&stores, &ada).await;
+    stores.sessions.end(ada.id, Which::One(ended.id), records::NOW, Ended::Logout).await.unwrap();
+    let epoch = async |session: &Session| stores.sessions.find(session.id).await.unwrap().unwrap().epoch;
+
+    let old = stores.credentials.by_user(ada.id).await.unwrap().unwrap();
+    for not_hers_or_over in [foreign.id, ended.id, records::id()] {
+        assert!(!stores.credentials.change(&old, "new", Some(not_hers_or_over)).await.unwrap());
+    }
+    assert!(stores.credentials.by_user(ada.id).await.unwrap().unwrap() == old, "nothing has changed");
+    assert!(stores.credentials.change(&old, "new", Some(kept.id)).await.unwrap());
+    assert_eq!((epoch(&kept).await, epoch(&other).await, epoch(&foreign).await), (1, 0, 0));
 }

@@ -84,21 +84,6 @@ async fn no_start_of_an_old_epoch_outlives_an_advance_of_the_epoch_and_an_end_of
 }
 
 #[tokio::test]
-async fn a_session_is_carried_over_into_another_epoch_alone_and_nothing_else_of_it_changes() {
-    let (stores, _keep) = backend::stores().await;
-    let ada = records::user(&stores, "ada@example.org").await;
-    let (session, neighbour) =
-        (records::session(&stores, &ada).await, records::session(&stores, &ada).await);
-    assert!(stores.sessions.carry_over(session.id, 7).await.unwrap());
-    assert_eq!(find(&stores, &session).await, Session { epoch: 7, ..session.clone() });
-    assert_eq!(find(&stores, &neighbour).await, neighbour);
-    assert!(!stores.sessions.carry_over(records::id(), 7).await.unwrap());
-    stores.sessions.end(ada.id, Which::One(session.id), NOW, Ended::Logout).await.unwrap();
-    stores.sessions.carry_over(session.id, 8).await.unwrap();
-    assert!(find(&stores, &session).await.rotation.ended, "it revives nothing");
-}
-
-#[tokio::test]
 async fn an_advance_writes_what_the_step_says_and_nothing_else() {
     let (stores, _keep) = backend::stores().await;
     let ada = records::user(&stores, "ada@example.org").await;

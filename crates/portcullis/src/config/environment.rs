@@ -24,7 +24,8 @@ impl Config {
     /// |---|---|---|
     /// | `PORTCULLIS_MODE` | `production` or `development` | `production` |
     /// | `PORTCULLIS_SECRET` | the application secret, at least 32 bytes | none |
-    /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; made with a random secret if it is not there | in development `.portcullis-secret` |
+    /// | `PORTCULLIS_SECRET_FILE_CREATE` | `true`: in production, too, the file below is made if it is not there | `false` |
+    /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; in development made with a random secret if it is not there | in development `.portcullis-secret` |
     /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
     /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
     /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
@@ -44,7 +45,6 @@ impl Config {
     /// | `PORTCULLIS_COOKIE_SAME_SITE` | `strict` or `lax` | `strict` |
     /// | `PORTCULLIS_PASSWORD_MIN_LENGTH` | characters a password needs | `8` |
     /// | `PORTCULLIS_PASSWORD_MAX_BYTES` | bytes it may have | `1024` |
-    /// | `PORTCULLIS_PASSWORD_REFUSE_COMMON` | `true`: the most common ones are refused | `true` |
     /// | `PORTCULLIS_ARGON2_MEMORY_KIB`, `_ITERATIONS`, `_LANES` | cost of a hash | `19456`, `2`, `1` |
     /// | `PORTCULLIS_HASH_THREADS`, `PORTCULLIS_HASH_QUEUE` | hashes at once, and how many may wait | cores, `256` |
     ///
@@ -142,8 +142,6 @@ impl Vars {
         let password = &mut config.password;
         self.value("PORTCULLIS_PASSWORD_MIN_LENGTH", &mut password.min_length);
         self.value("PORTCULLIS_PASSWORD_MAX_BYTES", &mut password.max_bytes);
-        let switch = [("true", true), ("false", false)];
-        self.choice("PORTCULLIS_PASSWORD_REFUSE_COMMON", &mut password.refuse_common, &switch);
         self.value("PORTCULLIS_ARGON2_MEMORY_KIB", &mut password.memory_kib);
         self.value("PORTCULLIS_ARGON2_ITERATIONS", &mut password.iterations);
         self.value("PORTCULLIS_ARGON2_LANES", &mut password.lanes);
@@ -185,6 +183,9 @@ impl Vars {
     fn secret(&mut self, mode: Mode) -> Secret {
         let given = self.take("PORTCULLIS_SECRET");
         let file = self.take("PORTCULLIS_SECRET_FILE");
+        // A mount that failed must not give a deployment a new secret.
+        let mut create = mode == Mode::Development;
+        self.choice("PORTCULLIS_SECRET_FILE_CREATE", &mut create, &[("true", true), ("false", false)]);
         match (given, file, mode) {
             (Some(_), Some(_), _) => {
                 self.mistakes
@@ -192,12 +193,12 @@ impl Vars {
                 Secret::default()
             }
             (Some(secret), None, _) => Secret::from(secret),
-            (None, Some(file), _) => self.secret_file(Path::new(&file)),
+            (None, Some(file), _) => self.secret_file(Path::new(&file), create),
             // Whoever misspelt the mode may have meant the one that needs none.
             (None, None, _) if self.mistakes.iter().any(|mistake| mistake.starts_with("PORTCULLIS_MODE")) => {
                 Secret::default()
             }
-            (None, None, Mode::Development) => self.secret_file(Path::new(".portcullis-secret")),
+            (None, None, Mode::Development) => self.secret_file(Path::new(".portcullis-secret"), create),
             (None, None, Mode::Production) => {
                 self.mistakes.push(
                     "PORTCULLIS_SECRET: missing; set it to at least 32 random bytes, \
@@ -209,8 +210,8 @@ impl Vars {
         }
     }
 
-    fn secret_file(&mut self, path: &Path) -> Secret {
-        read_or_make(path).unwrap_or_else(|error| {
+    fn secret_file(&mut self, path: &Path, create: bool) -> Secret {
+        read_or_make(path, create).unwrap_or_else(|error| {
             self.mistakes.push(format!("PORTCULLIS_SECRET_FILE: {}: {error}", path.display()));
             Secret::default()
         })
@@ -227,8 +228,8 @@ impl Vars {
 
 /// Reads the secret, or makes one that only the owner of the file may read. Of several processes that start at
 /// once one makes it and the others read it.
-fn read_or_make(path: &Path) -> Result<Secret, Box<dyn std::error::Error>> {
-    if !path.exists() {
+fn read_or_make(path: &Path, create: bool) -> Result<Secret, Box<dyn std::error::Error>> {
+    if create && !path.exists() {
         // Written whole before it bears its name, so that nobody reads half a secret.
         let random = clock::random::<32>(&SystemEntropy)?;
         let draft = path.with_extension(format!(
@@ -324,8 +325,12 @@ mod tests {
         let path = std::env::temp_dir()
             .join(format!("portcullis-{}", u64::from_le_bytes(clock::random(&SystemEntropy).unwrap())));
         let file = ("PORTCULLIS_SECRET_FILE", path.to_str().unwrap());
+        let error = read(&[file]).unwrap_err().to_string();
+        assert!(error.contains("PORTCULLIS_SECRET_FILE") && !path.exists(), "not in production: {error}");
+        let development = ("PORTCULLIS_MODE", "development");
         let secrets: Vec<_> = std::thread::scope(|scope| {
-            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| read(&[file]).unwrap().secret)).collect();
+            let starts: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| read(&[file, development]).unwrap().secret)).collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert!(secrets.iter().all(|secret| secret.expose() == secrets[0].expose()));

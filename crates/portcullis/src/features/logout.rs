@@ -17,7 +17,15 @@ pub(crate) const ROUTES: &[Route] = &[
 /// Ends every session that a token of the request names, which is usually one; any token is enough, and one that is
 /// not valid does not keep the others from it. A session that was ended before is answered alike.
 async fn logout(auth: &Auth, call: &Call) -> Answer {
-    for (user, session) in named(auth, call).await? {
+    let named = match named(auth, call).await {
+        Ok(named) => named,
+        // A cookie that is good for nothing is nothing to keep; no script could take it back.
+        Err(Refusal::Denied(Denied::InvalidToken)) if refresh::in_cookie(auth, call).is_err() => {
+            return Ok(Reply::from(Denied::InvalidToken).signed_out(auth.config())?);
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    for (user, session) in named {
         if auth.end_sessions(user, Which::One(session), Ended::Logout, call.now).await? > 0 {
             auth.record(call.event(action::SIGNED_OUT).of(user).within(session)).await?;
         }

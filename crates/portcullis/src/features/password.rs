@@ -30,9 +30,7 @@ async fn change(auth: &Auth, call: &Call) -> Answer {
         return Err(Denied::WrongPassword.into());
     }
     let hash = auth.hashing().hash(&new, &*auth.config().entropy).await?;
-    // First, so that a refresh of this device at the same moment is not taken for one of the others.
-    auth.stores().sessions.carry_over(identity.session(), record.user.epoch + 1).await?;
-    if !credentials.change(&record, &hash).await? {
+    if !credentials.change(&record, &hash, Some(identity.session())).await? {
         return Err(Denied::Conflict.into());
     }
     let others = Which::Others(identity.session());
@@ -68,7 +66,7 @@ impl Auth {
         if password.chars().count() < policy.min_length {
             return Err(Denied::PasswordTooShort);
         }
-        if policy.refuse_common && is_common(&password, email) {
+        if !policy.danger_common_passwords && is_common(&password, email) {
             return Err(Denied::PasswordTooCommon);
         }
         Ok(password)

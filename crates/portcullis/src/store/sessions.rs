@@ -61,6 +61,7 @@ pub enum Which {
 }
 
 /// Why a session was ended.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// Its owner logged out.
@@ -105,9 +106,6 @@ impl Ended {
 pub trait Sessions: Send + Sync {
     /// Begins a session; `false` if the user is gone or has left its epoch.
     async fn start(&self, session: &Session) -> Result<bool, Fault>;
-
-    /// Lets a session live on in a later epoch of its user; `false` if there is no such session.
-    async fn carry_over(&self, id: SessionId, epoch: i64) -> Result<bool, Fault>;
 
     /// The session of that id, ended ones too.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Fault>;
