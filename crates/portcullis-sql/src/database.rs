@@ -2,7 +2,7 @@
 //!
 //! SQL stands in the files of the stores, once, with `?` for values and in words that SQLite, PostgreSQL and MySQL
 //! share; what they do not share is in `dialect`. (`sqlx::Any` is no such door: it takes no pool of the
-//! application's and leaves the placeholders as they are.)
+//! application's and does not translate the `?`.)
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
