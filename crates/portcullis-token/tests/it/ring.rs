@@ -97,3 +97,14 @@ fn keys_and_rings_are_shared_between_threads() {
         }
     });
 }
+
+#[test]
+fn nothing_is_signed_that_would_be_too_long_to_be_verified() {
+    let key = ed25519();
+    let ring = KeyRing::new(key.clone());
+    let mut said = verify(&key, &token(&key, &header(&key), &claims())).unwrap();
+    said.roles = vec!["x".repeat(8 * 1024)];
+    assert!(matches!(ring.sign(&said), Err(portcullis_token::SignError::TooLong(_))));
+    said.roles.clear();
+    accepted(&key, &ring.sign(&said).unwrap(), "control");
+}

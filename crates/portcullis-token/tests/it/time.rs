@@ -70,3 +70,15 @@ fn at(key: &SigningKey, times: &[(&str, u64)], now: u64, skew: u64) -> Result<()
     let expect = Expect::new(ISSUER, AUDIENCE).clock_skew(skew);
     KeyRing::new(key.clone()).verify(&token(key, &header(key), &said), &expect, now).map(drop)
 }
+
+#[test]
+fn a_token_that_was_made_to_live_longer_than_allowed_is_refused() {
+    let key = ed25519();
+    let ring = KeyRing::new(key.clone());
+    for (lives, answer) in [(900, Ok(())), (901, Err(Rejected::TooLongLived))] {
+        let claims = with(with(claims(), "iat", json!(NOW)), "exp", json!(NOW + lives));
+        let expect = Expect::new(ISSUER, AUDIENCE).longest(900);
+        let made = ring.verify(&token(&key, &header(&key), &claims), &expect, NOW).map(drop);
+        assert_eq!(made, answer, "lives {lives} seconds");
+    }
+}
