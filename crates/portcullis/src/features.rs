@@ -4,7 +4,7 @@ mod login;
 mod logout;
 mod me;
 mod password;
-mod refresh;
+pub(crate) mod refresh;
 pub(crate) mod register;
 mod sessions;
 

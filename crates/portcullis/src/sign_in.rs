@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::clock::{self, Time};
 use crate::config::CLOCK_MARGIN;
 use crate::event::action;
-use crate::http::{Answer, Call, Fields, Headers};
+use crate::features::refresh;
+use crate::http::{Answer, Call, Fields};
 use crate::id::{SessionId, UserId};
 use crate::identity::Proof;
 use crate::refresh_token::RefreshToken;
-use crate::reply::{Reply, refresh_cookie_name};
+use crate::reply::Reply;
 use crate::rotation::State;
 use crate::secret::Secret;
 use crate::store::{Ended, Session, User, Which};
@@ -112,9 +113,7 @@ impl Auth {
     /// Ends the session whose cookie the new one overwrites: nobody could end it afterwards, and if it was
     /// planted, it was not the user's.
     async fn end_replaced(&self, call: &Call) -> Result<(), Refusal> {
-        let headers: &dyn Headers = &call.headers;
-        let Ok(Some(cookie)) = headers.cookie(refresh_cookie_name(self.config())) else { return Ok(()) };
-        let Ok(old) = RefreshToken::read(&cookie, self.keychain()) else { return Ok(()) };
+        let Ok(Some(old)) = refresh::in_cookie(self, call) else { return Ok(()) };
         if let Some(old) = self.stores().sessions.find(old.session).await? {
             self.end_sessions(old.user, Which::One(old.id), Ended::Replaced, call.now).await?;
         }
@@ -137,8 +136,10 @@ impl Auth {
         let over = match which {
             Which::One(id) if ended > 0 => vec![id],
             Which::One(id) => {
-                let session = sessions.find(id).await?.filter(|session| session.user == user);
-                session.map(|session| session.id).into_iter().collect()
+                if let Some(session) = sessions.find(id).await?.filter(|session| session.user == user) {
+                    self.revoke_ended(&session, now).await?;
+                }
+                return Ok(ended);
             }
             Which::Others(_) | Which::All => {
                 sessions.ended_since(user, now.minus(self.tokens_live())).await?
