@@ -21,6 +21,7 @@
 //!     amr: vec!["pwd".into()],
 //!     roles: vec![],
 //!     permissions: vec![],
+//!     packed: None,
 //! };
 //! let token = ring.sign(&claims)?;
 //!
@@ -35,6 +36,7 @@
 mod claims;
 mod jwk;
 mod key;
+mod permissions;
 mod ring;
 mod strict;
 mod verify;
@@ -42,5 +44,6 @@ mod verify;
 pub use claims::{AccessClaims, Audience};
 pub use jwk::{Jwk, JwkSet};
 pub use key::{Algorithm, KeyError, SigningKey, VerifyingKey};
+pub use permissions::{PackedPermissions, PermissionRegistry, Permissions, RegistryError, UnknownRegistry};
 pub use ring::{KeyRing, SignError};
 pub use verify::{Expect, Rejected};
