@@ -35,7 +35,7 @@ struct ForClients {
 async fn metadata(auth: &Auth, call: &Call) -> Answer {
     let config = auth.config();
     let base = config.public_address().ok_or(Denied::NotConfigured(
-        "set the issuer to the public https address of this issuer, and base_url to that of these routes where it is another",
+        "set the issuer to the public https address of this issuer, and base_url to that of these routes, if it is another",
     ))?;
     let at = |path: &str| format!("{base}{path}");
     let document = Document {
