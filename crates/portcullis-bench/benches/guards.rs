@@ -71,7 +71,8 @@ fn measure(framework: &str, guard: &str) -> Result<(f64, f64, f64), Box<dyn Erro
     pin("1", std::process::id());
     let measured = client.block_on(async {
         let open = Arc::<str>::from(format!("GET /open HTTP/1.1\r\nhost: {address}\r\n{credential}\r\n\r\n"));
-        let closed = Arc::<str>::from(format!("GET /closed HTTP/1.1\r\nhost: {address}\r\n{credential}\r\n\r\n"));
+        let closed =
+            Arc::<str>::from(format!("GET /closed HTTP/1.1\r\nhost: {address}\r\n{credential}\r\n\r\n"));
         let (mut added, mut ratios, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
             let without = load(address, &open, server.id()).await;
@@ -139,7 +140,8 @@ async fn load(address: SocketAddr, request: &Arc<str>, server: u32) -> Load {
         }));
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let (before, at_start, started) = (processor_time(server), answered.load(Ordering::Relaxed), Instant::now());
+    let (before, at_start, started) =
+        (processor_time(server), answered.load(Ordering::Relaxed), Instant::now());
     tokio::time::sleep(SLICE).await;
     let (cpu, count) = (processor_time(server) - before, answered.load(Ordering::Relaxed) - at_start);
     let stretched = started.elapsed().as_secs_f64() / SLICE.as_secs_f64();

@@ -4,13 +4,13 @@ use std::hint::black_box;
 
 use allocation_counter as _;
 use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+    self, ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
 };
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64URL};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
@@ -51,7 +51,8 @@ fn table(algorithms: [Algorithm; 4], contestants: fn(&'static Keys) -> Vec<Conte
             println!("|---|---|{}", "---|".repeat(names.len()));
         }
         let measured = side_by_side(&row, 1, ROUNDS);
-        let cells: Vec<_> = measured.iter().map(|one| format!("{} ({})", precise(one.ratio), one.allocations)).collect();
+        let cells: Vec<_> =
+            measured.iter().map(|one| format!("{} ({})", precise(one.ratio), one.allocations)).collect();
         println!("| {} | {:.0} | {} |", algorithm.name(), measured[1].nanoseconds, cells.join(" | "));
     }
 }
@@ -113,7 +114,10 @@ impl Keys {
                     encoding: EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
                     decoding: DecodingKey::from_rsa_der(&public),
                     ours: SigningKey::from_pem(&pem, algorithm, None).unwrap(),
-                    bare: Bare::Rs256(pair, ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public).unwrap()),
+                    bare: Bare::Rs256(
+                        pair,
+                        ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public).unwrap(),
+                    ),
                 }
             }
             _ => Self {
@@ -121,7 +125,8 @@ impl Keys {
                 bare: Bare::Hs256(hmac::Key::new(hmac::HMAC_SHA256, &SECRET)),
                 encoding: EncodingKey::from_secret(&SECRET),
                 decoding: DecodingKey::from_secret(&SECRET),
-                ours: SigningKey::hmac(algorithm, &SECRET, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs").unwrap(),
+                ours: SigningKey::hmac(algorithm, &SECRET, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")
+                    .unwrap(),
             },
         }
     }
@@ -214,11 +219,8 @@ fn verify(keys: &'static Keys) -> Vec<Contestant> {
 
 fn sign(keys: &'static Keys) -> Vec<Contestant> {
     let ring = KeyRing::new(keys.ours.clone());
-    let header = Header {
-        typ: Some("at+jwt".into()),
-        kid: Some(keys.ours.kid().into()),
-        ..Header::new(keys.jose())
-    };
+    let header =
+        Header { typ: Some("at+jwt".into()), kid: Some(keys.ours.kid().into()), ..Header::new(keys.jose()) };
     let start = BASE64URL.encode(keys.header()) + ".";
     let claims: &'static AccessClaims = Box::leak(Box::new(access_claims()));
     let length = serde_json::to_string(claims).unwrap().len();
@@ -258,7 +260,7 @@ fn again() {
         let cache = TokenCache::new(1 << 30);
         let tokens: Vec<_> = (0..count)
             .map(|number| {
-                let claims = AccessClaims { jti: format!("{number:022}"), ..access_claims() };
+                let claims = AccessClaims { jti: format!("{number:022}").into(), ..access_claims() };
                 let token = ring.sign(&claims).unwrap();
                 cache.verify(ring.keys(), &token, &expect, NOW, Ok).unwrap();
                 token
@@ -291,15 +293,22 @@ fn jwt_simple(keys: &'static Keys, token: &'static str) -> Contestant {
     let run: Box<dyn Fn()> = match &keys.bare {
         Bare::Hs256(_) => {
             let key = jwt_simple::algorithms::HS256Key::from_bytes(&SECRET);
-            Box::new(move || drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap())))
+            Box::new(move || {
+                drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap()))
+            })
         }
         Bare::Ed25519(pair, _) => {
-            let key = jwt_simple::algorithms::Ed25519PublicKey::from_bytes(pair.public_key().as_ref()).unwrap();
-            Box::new(move || drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap())))
+            let key =
+                jwt_simple::algorithms::Ed25519PublicKey::from_bytes(pair.public_key().as_ref()).unwrap();
+            Box::new(move || {
+                drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap()))
+            })
         }
         Bare::Es256(pair, _) => {
             let key = jwt_simple::algorithms::ES256PublicKey::from_bytes(pair.public_key().as_ref()).unwrap();
-            Box::new(move || drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap())))
+            Box::new(move || {
+                drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap()))
+            })
         }
         Bare::Rs256(pair, _) => {
             let key: signature::RsaSubjectPublicKey = pair.public_key().clone();
@@ -309,7 +318,9 @@ fn jwt_simple(keys: &'static Keys, token: &'static str) -> Contestant {
                 e.big_endian_without_leading_zero(),
             )
             .unwrap();
-            Box::new(move || drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap())))
+            Box::new(move || {
+                drop(black_box(key.verify_token::<Rest>(black_box(token), asked.clone()).unwrap()))
+            })
         }
     };
     Contestant { name: "jwt-simple", run }
@@ -418,7 +429,7 @@ fn access_claims() -> AccessClaims {
         exp: like.exp,
         iat: like.iat,
         jti: like.jti.into(),
-        client_id: String::new(),
+        client_id: "".into(),
         sid: like.sid.into(),
         auth_time: NOW,
         amr: vec!["pwd".into()],

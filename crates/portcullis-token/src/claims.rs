@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::strict;
+use crate::{PackedPermissions, strict};
 
 /// The claims of an access token (RFC 9068 §2.2). Times are seconds since the epoch.
 ///
@@ -44,6 +44,9 @@ pub struct AccessClaims {
     /// What the user may do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<String>,
+    /// What the user may do, as numbers in the issuer's registry; [`granted`](AccessClaims::granted) reads both.
+    #[serde(rename = "pms", skip_serializing_if = "Option::is_none")]
+    pub packed: Option<PackedPermissions>,
 }
 
 /// The audience of a token: one name or several (RFC 7519 §4.1.3).
@@ -153,7 +156,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Parsed, A::Error> {
         let (mut iss, mut sub, mut aud, mut exp, mut iat) = (None, None, None, None, None);
         let (mut jti, mut sid, mut client_id, mut auth_time, mut nbf) = (None, None, None, None, None);
-        let (mut amr, mut roles, mut permissions) = (None, None, None);
+        let (mut amr, mut roles, mut permissions, mut packed) = (None, None, None, None);
         strict::object(map, |name, map| {
             match name {
                 "iss" => strict::once(&mut iss, map)?,
@@ -169,6 +172,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "amr" => strict::once(&mut amr, map)?,
                 "roles" => strict::once(&mut roles, map)?,
                 "permissions" => strict::once(&mut permissions, map)?,
+                "pms" => strict::once(&mut packed, map)?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -176,7 +180,9 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
         let iat = iat.ok_or_else(|| A::Error::missing_field("iat"))?;
         let claims = AccessClaims {
             iss: iss.ok_or_else(|| A::Error::missing_field("iss"))?,
-            sub: sub.filter(|sub: &CompactString| !sub.is_empty()).ok_or_else(|| A::Error::missing_field("sub"))?,
+            sub: sub
+                .filter(|sub: &CompactString| !sub.is_empty())
+                .ok_or_else(|| A::Error::missing_field("sub"))?,
             aud: aud.ok_or_else(|| A::Error::missing_field("aud"))?,
             exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
             iat,
@@ -187,6 +193,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
             amr: amr.unwrap_or_default(),
             roles: roles.unwrap_or_default(),
             permissions: permissions.unwrap_or_default(),
+            packed,
         };
         Ok(Parsed { claims, nbf })
     }

@@ -35,7 +35,8 @@ pub fn serve(guard: &str) -> Result<(), Box<dyn Error>> {
                 };
                 let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
                 let layer = AuthManagerLayerBuilder::new(Login, sessions).build();
-                let guarded = Router::new().route("/closed", get(closed)).route("/login", post(login)).layer(layer);
+                let guarded =
+                    Router::new().route("/closed", get(closed)).route("/login", post(login)).layer(layer);
                 let app = app.merge(guarded);
                 let mut request = axum::http::Request::post("/login").body(axum::body::Body::empty())?;
                 let mut service = app.clone();

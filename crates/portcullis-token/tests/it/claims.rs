@@ -247,6 +247,7 @@ fn what_was_signed_is_what_is_read() {
         amr: vec!["pwd".into(), "otp".into()],
         roles: vec!["editor".into()],
         permissions: vec!["notes:write".into(), String::new()],
+        packed: None,
     };
     let sparse = AccessClaims {
         aud: Audience::from(AUDIENCE),
@@ -254,6 +255,7 @@ fn what_was_signed_is_what_is_read() {
         amr: vec![],
         roles: vec![],
         permissions: vec![],
+        packed: None,
         ..whole.clone()
     };
     for key in both() {
