@@ -85,7 +85,7 @@ impl Auth {
             self.end_replaced(call).await?;
         }
         self.record(call.event(action::SIGNED_IN).of(user.id).within(session.id)).await?;
-        self.hand_out(&session, &user, Shown::Account, transport, status, call.now)
+        self.hand_out(&session, &user, Shown::Account, transport, status, call.now).await
     }
 
     fn new_session(&self, user: &User, amr: &str, call: &Call) -> Result<Session, Fault> {
@@ -164,7 +164,7 @@ impl Auth {
     }
 
     /// Answers with an access token and the session's live refresh token.
-    pub(crate) fn hand_out(
+    pub(crate) async fn hand_out(
         &self,
         session: &Session,
         user: &User,
@@ -176,7 +176,7 @@ impl Auth {
         // Nothing outlives the session.
         let lives = self.config().access.ttl.min(session.rotation.absolute_expires_at.since(now));
         let expires_in = lives.as_secs();
-        let access_token = self.access_token(session, user, now, expires_in)?;
+        let access_token = self.access_token(session, user, now, expires_in).await?;
         let refresh_token = RefreshToken { session: session.id, generation: session.rotation.generation }
             .mint(self.keychain());
         let reply = Reply::data(
@@ -200,8 +200,19 @@ impl Auth {
         }
     }
 
-    fn access_token(&self, session: &Session, user: &User, now: Time, lives: u64) -> Result<Secret, Fault> {
+    async fn access_token(
+        &self,
+        session: &Session,
+        user: &User,
+        now: Time,
+        lives: u64,
+    ) -> Result<Secret, Fault> {
         let config = self.config();
+        // A node that slept must not sign with a key that was revoked meanwhile.
+        let at = self.now();
+        if !self.revoked().is_fresh(at) {
+            self.freshen(at).await?;
+        }
         let jti = clock::random::<16>(&*config.entropy)?;
         let claims = AccessClaims {
             iss: config.issuer.clone(),
@@ -217,8 +228,8 @@ impl Auth {
             roles: user.roles.clone(),
             permissions: Vec::new(),
         };
-        let token =
-            self.ring().sign(&claims).map_err(|error| Fault::new("signing an access token", error))?;
+        let ring = &self.keys().in_use().ring;
+        let token = ring.sign(&claims).map_err(|error| Fault::new("signing an access token", error))?;
         Ok(Secret::from(token))
     }
 }
