@@ -40,6 +40,8 @@ macro_rules! http_suites {
         mod doors;
         #[path = "../suite/http/faults.rs"]
         mod faults;
+        #[path = "../suite/http/keys.rs"]
+        mod keys;
         #[path = "../suite/http/login.rs"]
         mod login;
         #[path = "../suite/http/logout.rs"]

@@ -9,14 +9,15 @@ use crate::database::sql;
 #[async_trait]
 impl Keys for SqlStore {
     async fn offer(&self, key: &SealedKey) -> Result<bool, Fault> {
-        let offer = sql("INSERT INTO portcullis_keys (serial, kid, sealed, created_at, signs_from, retired_at)
+        let offer =
+            sql("INSERT INTO portcullis_keys (serial, kid, sealed, created_at, signs_from, retired_at)
              VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(key.serial)
-        .bind(key.kid.as_str())
-        .bind(key.sealed.clone())
-        .bind(key.created_at.millis())
-        .bind(key.signs_from.millis())
-        .bind(key.retired_at.map(Time::millis));
+            .bind(key.serial)
+            .bind(key.kid.as_str())
+            .bind(key.sealed.clone())
+            .bind(key.created_at.millis())
+            .bind(key.signs_from.millis())
+            .bind(key.retired_at.map(Time::millis));
         Ok(self.database.change(offer).await? == 1)
     }
 

@@ -143,9 +143,7 @@ impl Auth {
             false => None,
         };
         match (bearer, cookie) {
-            (Some(_), Some(_)) => {
-                Err(Denied::InvalidRequest("send the access token in one way, not in two"))
-            }
+            (Some(_), Some(_)) => Err(Denied::InvalidRequest("send the access token in one way, not in two")),
             (None, Some(token)) => {
                 guard::own_origin(self.config(), method, headers)?;
                 Ok(Some(token))

@@ -98,7 +98,8 @@ impl Revoked {
     async fn ask_next(&self, last: &mut Asked, now: Time) -> Result<(), Fault> {
         last.number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         // What stands there if this one is given up half-way.
-        last.answer = Err(Fault::new("asking what is revoked", "the one who asked did not wait for the answer"));
+        last.answer =
+            Err(Fault::new("asking what is revoked", "the one who asked did not wait for the answer"));
         last.answer = self.ask(now).await;
         last.answer.clone()
     }

@@ -249,8 +249,9 @@ impl Vault {
     fn in_use(&self, known: &Known, now: Time) -> Result<InUse, Fault> {
         let kids = self.kids(known, now);
         let mut keys = kids.iter().filter_map(|kid| known.opened.get(kid));
-        let active =
-            keys.next().ok_or_else(|| Fault::new("reading the signing keys", "the store has lost them all"))?;
+        let active = keys
+            .next()
+            .ok_or_else(|| Fault::new("reading the signing keys", "the store has lost them all"))?;
         Ok(InUse { ring: self.ring(active, keys.map(SigningKey::verifying))?, kids })
     }
 

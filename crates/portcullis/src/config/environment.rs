@@ -280,7 +280,10 @@ mod tests {
             ("PORTCULLIS_ISSUER", "https://a.example"),
             ("PORTCULLIS_ALLOWED_ORIGINS", "https://b.example, https://c.example"),
             ("PORTCULLIS_ALGORITHM", "HS256"),
-            ("PORTCULLIS_ACCEPTED_SECRETS", " fedcba9876543210fedcba9876543210\tabcdefghijklmnopqrstuvwxyz012345\n"),
+            (
+                "PORTCULLIS_ACCEPTED_SECRETS",
+                " fedcba9876543210fedcba9876543210\tabcdefghijklmnopqrstuvwxyz012345\n",
+            ),
             ("PORTCULLIS_KEY_ROTATION", "7200"),
             ("PORTCULLIS_KEY_PUBLISH_AHEAD", "3600"),
             ("PORTCULLIS_ACCESS_TTL", "60"),

@@ -83,8 +83,7 @@ impl Auth {
     }
 
     /// Retires every signing key there is at once, also the one to come, and lets a new one sign: for when the database
-    /// and the secret may be in other hands, of which the secret is to be replaced first. Effect as
-    /// [`Auth::revoke_signing_key`]. Answers the new key.
+    /// and the secret may be in other hands. Effect as [`Auth::revoke_signing_key`]. Answers the new key.
     ///
     /// # Errors
     /// The store failed, and trying again is safe; or the key is the application's own.

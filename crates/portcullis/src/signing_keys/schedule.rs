@@ -64,7 +64,8 @@ impl Timing {
 
     /// When what a key signed is dead, which is known once there is a key after it.
     pub(super) fn verifies_until(&self, rows: &[SealedKey], row: &SealedKey) -> Option<Time> {
-        let successor = living(rows).filter(|other| place(other) > place(row)).min_by_key(|other| place(other));
+        let successor =
+            living(rows).filter(|other| place(other) > place(row)).min_by_key(|other| place(other));
         successor.map(|successor| successor.signs_from.plus(self.tokens_live))
     }
 
@@ -182,9 +183,11 @@ mod tests {
             ("also if it was to come", vec![key(1, -9), retired(2, 5)], vec![Active, Retired]),
             ("all are retired", vec![retired(1, -9), retired(2, 5)], vec![Retired, Retired]),
             ("two of one moment", vec![key(1, -1), key(2, -1)], vec![Verifying, Active]),
-            ("a later one took over first", vec![key(1, -9), key(2, -1), key(3, -5)], vec![
-                Verifying, Active, Verifying,
-            ]),
+            (
+                "a later one took over first",
+                vec![key(1, -9), key(2, -1), key(3, -5)],
+                vec![Verifying, Active, Verifying],
+            ),
             ("a clock behind all of them", vec![key(2, 50), key(3, 60)], vec![Active, Next]),
             ("whatever the order of their times", vec![key(2, 60), key(3, 50)], vec![Active, Next]),
         ] {
@@ -200,7 +203,10 @@ mod tests {
         let mut changes = Vec::new();
         let mut now = at(0);
         while let Some(change) = TIMING.next_change(&rows, now) {
-            assert_eq!(TIMING.states(&rows, now), TIMING.states(&rows, change.minus(Duration::from_millis(1))));
+            assert_eq!(
+                TIMING.states(&rows, now),
+                TIMING.states(&rows, change.minus(Duration::from_millis(1)))
+            );
             assert_ne!(TIMING.states(&rows, now), TIMING.states(&rows, change));
             changes.push(change);
             now = change;
@@ -240,7 +246,11 @@ mod tests {
         assert_eq!(never.chores(&rows, at(0), false), []);
         assert_eq!(never.chores(&rows, at(0), true), [Chore::Publish(at(10_000))]);
         assert_eq!(TIMING.chores(&[key(1, -5)], at(0), true), [Chore::Publish(at(10_000))]);
-        assert_eq!(TIMING.chores(&[key(1, -5), key(2, 9_000)], at(0), true), [], "the one to come comes first");
+        assert_eq!(
+            TIMING.chores(&[key(1, -5), key(2, 9_000)], at(0), true),
+            [],
+            "the one to come comes first"
+        );
     }
 
     #[test]
