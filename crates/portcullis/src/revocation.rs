@@ -96,12 +96,11 @@ impl Revoked {
     }
 
     async fn ask_next(&self, last: &mut Asked, now: Time) -> Result<(), Fault> {
-        last.number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        // What stands there if this one is given up half-way.
-        last.answer =
-            Err(Fault::new("asking what is revoked", "the one who asked did not wait for the answer"));
-        last.answer = self.ask(now).await;
-        last.answer.clone()
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        // Should the one who asks give up half-way, the next in the queue asks.
+        let answer = self.ask(now).await;
+        (last.number, last.answer) = (number, answer.clone());
+        answer
     }
 
     /// Revokes in the store and here; every other node hears of it. What is in the index is in the store already.
