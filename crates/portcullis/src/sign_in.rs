@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use portcullis_token::{AccessClaims, Audience};
 use serde::Serialize;
 
@@ -215,14 +217,14 @@ impl Auth {
         }
         let jti = clock::random::<16>(&*config.entropy)?;
         let claims = AccessClaims {
-            iss: config.issuer.clone(),
-            sub: user.id.to_string(),
+            iss: config.issuer.as_str().into(),
+            sub: user.id.to_string().into(),
             aud: Audience::from(config.audience.as_str()),
             exp: now.seconds() + lives,
             iat: now.seconds(),
-            jti: uuid::Builder::from_random_bytes(jti).into_uuid().to_string(),
-            client_id: config.client_id.clone(),
-            sid: session.id.to_string(),
+            jti: BASE64URL.encode(jti).into(),
+            client_id: config.client_id.as_str().into(),
+            sid: session.id.to_string().into(),
             auth_time: session.auth_time.seconds(),
             amr: session.amr.split(' ').map(str::to_owned).collect(),
             roles: user.roles.clone(),

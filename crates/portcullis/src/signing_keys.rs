@@ -273,20 +273,15 @@ impl Vault {
     }
 }
 
+/// Its id is its thumbprint; of a symmetric key, which must tell nothing about itself, a random one.
 fn generate(algorithm: Algorithm, entropy: &dyn Entropy) -> Result<SigningKey, Fault> {
-    let random = Zeroizing::new(clock::random::<32>(entropy)?);
-    match algorithm {
-        Algorithm::EdDsa => SigningKey::ed25519(&random),
-        Algorithm::Hs256 => {
-            let kid = uuid::Builder::from_random_bytes(clock::random(entropy)?).into_uuid().to_string();
-            SigningKey::hs256(random.as_slice(), &kid)
-        }
-        other => {
-            let why = format!("{} keys are not made here", other.name());
-            return Err(Fault::new("making a signing key", why));
-        }
-    }
-    .map_err(|error| Fault::new("making a signing key", error))
+    let random = Zeroizing::new(clock::random::<64>(entropy)?);
+    let kid = match algorithm.is_symmetric() {
+        true => Some(uuid::Builder::from_random_bytes(clock::random(entropy)?).into_uuid().to_string()),
+        false => None,
+    };
+    SigningKey::generate(algorithm, kid.as_deref(), &random)
+        .map_err(|error| Fault::new("making a signing key", error))
 }
 
 /// A sealed key opens only in its own row.

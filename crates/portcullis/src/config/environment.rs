@@ -33,7 +33,7 @@ impl Config {
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
     /// | `PORTCULLIS_BODY_TIMEOUT` | seconds that a body may take to arrive | `30` |
-    /// | `PORTCULLIS_ALGORITHM` | `EdDSA` or `HS256` | `EdDSA` |
+    /// | `PORTCULLIS_ALGORITHM` | `EdDSA`, `ES256`, `ES384`, `RS256`, `PS256`, `HS256`, `HS384` or `HS512` | `EdDSA` |
     /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made, kept in the store and rotated |
     /// | `PORTCULLIS_KEY_ROTATION` | seconds that a key signs; `0`: it is rotated by hand alone | `2592000` |
     /// | `PORTCULLIS_KEY_PUBLISH_AHEAD` | seconds that a key is published before it signs | `86400` |
@@ -122,7 +122,7 @@ impl Vars {
         self.choice(
             "PORTCULLIS_ALGORITHM",
             &mut config.access.algorithm,
-            &[("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)],
+            &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)),
         );
         config.signing_key = self.signing_key();
         let mut every = config.keys.rotate_every.unwrap_or_default();
