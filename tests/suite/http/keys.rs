@@ -662,18 +662,22 @@ async fn another_algorithm_is_published_first_and_then_signs() {
 }
 
 #[tokio::test]
-async fn hs256_keys_rotate_and_are_revoked_like_others() {
-    let server = framework::start_with(|config| config.access.algorithm = Algorithm::Hs256).await;
-    let ada = server.register("ada@example.org").await;
-    server.auth.rotate_signing_key().await.unwrap();
-    server.clock.advance_seconds(DAY);
-    let renewed = server.renew(&ada).await;
-    assert_ne!(kid(&renewed.access), kid(&ada.access));
-    server.auth.revoke_signing_keys().await.unwrap();
-    refused(&server, &renewed.access).await;
-    let renewed = server.renew(&renewed).await;
-    accepted(&server, &renewed.access).await;
-    assert!(published(&server).is_empty());
+async fn keys_of_every_algorithm_are_made_rotated_and_revoked_alike() {
+    for algorithm in Algorithm::ALL {
+        let server = framework::start_with(|config| config.access.algorithm = algorithm).await;
+        let ada = server.register("ada@example.org").await;
+        server.auth.rotate_signing_key().await.unwrap();
+        server.clock.advance_seconds(DAY);
+        let renewed = server.renew(&ada).await;
+        assert_ne!(kid(&renewed.access), kid(&ada.access), "{algorithm:?}");
+        accepted(&server.another().await, &renewed.access).await;
+        server.auth.revoke_signing_keys().await.unwrap();
+        refused(&server, &renewed.access).await;
+        let renewed = server.renew(&renewed).await;
+        accepted(&server, &renewed.access).await;
+        assert!(keys(&server).await.iter().all(|key| key.algorithm.is_none_or(|one| one == algorithm)));
+        assert_eq!(published(&server).is_empty(), algorithm.is_symmetric(), "{algorithm:?}");
+    }
 }
 
 #[tokio::test]
