@@ -44,6 +44,8 @@ macro_rules! http_suites {
         mod introspect;
         #[path = "../suite/http/jwks.rs"]
         mod jwks;
+        #[path = "../suite/http/keys.rs"]
+        mod keys;
         #[path = "../suite/http/login.rs"]
         mod login;
         #[path = "../suite/http/logout.rs"]

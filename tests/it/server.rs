@@ -131,16 +131,21 @@ impl Server {
         Self { running, auth, store, clock, heard, config, serve, folder }
     }
 
+    pub fn clock_now(&self) -> Time {
+        portcullis::clock::Clock::now(&self.clock)
+    }
+
     pub fn database_file(&self) -> PathBuf {
         self.folder.path().join("app.db")
     }
 
-    /// The actions of the events so far, with their causes: `sign_in_failed unknown_user`.
+    /// The actions of the events so far, with their causes: `sign_in_failed unknown_user`. Of keys without, since their
+    /// ids are others in every run.
     pub fn events(&self) -> Vec<String> {
         let heard = self.heard.lock().unwrap();
         let line = |event: &Event| match &event.cause {
-            Some(cause) => format!("{} {cause}", event.action),
-            None => event.action.to_string(),
+            Some(cause) if !event.action.starts_with("signing_key") => format!("{} {cause}", event.action),
+            _ => event.action.to_string(),
         };
         heard.iter().map(line).collect()
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_token::{Algorithm, SigningKey};
+use portcullis_token::{Algorithm, SigningKey, VerifyingKey};
 
 use crate::client::Client;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -26,6 +26,8 @@ pub struct Config {
     /// signing keys are encrypted under it, so every node has the same one, and a copy of the database is
     /// worthless without it.
     pub secret: Secret,
+    /// Further secrets, whose refresh tokens and sealed keys are accepted: the previous one, or the one to come.
+    pub accepted_secrets: Vec<Secret>,
     /// `iss` of every token: usually the application's public address.
     pub issuer: String,
     /// The public address of the routes, such as `https://app.example.org/auth`, for the metadata (RFC 8414): where it is
@@ -47,14 +49,19 @@ pub struct Config {
     pub body_timeout: Duration,
     /// Access tokens.
     pub access: AccessConfig,
+    /// How signing keys of our own making are rotated.
+    pub keys: KeysConfig,
     /// Sessions and their refresh tokens.
     pub session: SessionConfig,
     /// Cookies.
     pub cookies: CookieConfig,
     /// Passwords and their hashes.
     pub password: PasswordConfig,
-    /// A signing key of your own. Without one, a key is made at the first start and kept in the store, sealed.
+    /// A signing key of your own, which is not rotated. Without one, a key is made at the first start, kept in the store,
+    /// sealed, and rotated.
     pub signing_key: Option<SigningKey>,
+    /// Keys whose tokens are accepted besides: those that came before a signing key of your own.
+    pub also_verify: Vec<VerifyingKey>,
     /// Is told of every event after it was stored. Must not block.
     pub listener: Option<Listener>,
     /// Tells the time.
@@ -82,7 +89,8 @@ pub enum Mode {
 pub struct AccessConfig {
     /// How long one lives: 15 minutes.
     pub ttl: Duration,
-    /// With what a key of our own making signs. Changing it does not replace a key that was made already.
+    /// With what a key of our own making signs. After a change the next key is published at once and signs after
+    /// [`KeysConfig::publish_ahead`]. It must be the same on every node, or they replace each other's keys.
     pub algorithm: Algorithm,
     /// How far another node's clock may be ahead: 60 seconds. `exp` is never stretched.
     pub clock_skew: Duration,
@@ -91,6 +99,17 @@ pub struct AccessConfig {
     pub permissions: Vec<String>,
     /// What each role may do.
     pub grants: BTreeMap<String, Vec<String>>,
+}
+
+/// How signing keys of our own making are rotated.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub struct KeysConfig {
+    /// How long a key signs: 30 days. `None` for a key that is rotated by hand alone.
+    pub rotate_every: Option<Duration>,
+    /// How long a key is published before it signs: 24 hours, and at least 10 minutes. Services that verify with the
+    /// published keys may keep them for five minutes, and some for longer.
+    pub publish_ahead: Duration,
 }
 
 /// Sessions and their refresh tokens.
@@ -200,6 +219,7 @@ impl Config {
         Self {
             mode: Mode::Production,
             secret: secret.into(),
+            accepted_secrets: Vec::new(),
             issuer: "portcullis".to_owned(),
             base_url: None,
             audience: "portcullis".to_owned(),
@@ -209,10 +229,12 @@ impl Config {
             max_staleness: Duration::from_secs(2),
             body_timeout: Duration::from_secs(30),
             access: AccessConfig::default(),
+            keys: KeysConfig::default(),
             session: SessionConfig::default(),
             cookies: CookieConfig::default(),
             password: PasswordConfig::default(),
             signing_key: None,
+            also_verify: Vec::new(),
             listener: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -230,15 +252,18 @@ impl Config {
                 mistakes.push(mistake.to_owned());
             }
         };
-        let secret = self.secret.expose().as_bytes();
-        expect(
-            secret.len() >= MIN_SECRET,
-            "secret: needs at least 32 bytes, e.g. from `openssl rand -base64 32`",
-        );
-        expect(
-            secret.len() < MIN_SECRET || distinct(secret) >= 8,
-            "secret: repeats a few characters; take one from a random generator",
-        );
+        let accepted = self.accepted_secrets.iter().map(|secret| ("accepted_secrets", secret));
+        for (field, secret) in std::iter::once(("secret", &self.secret)).chain(accepted) {
+            let secret = secret.expose().as_bytes();
+            expect(
+                secret.len() >= MIN_SECRET,
+                &format!("{field}: needs at least 32 bytes, e.g. from `openssl rand -base64 32`"),
+            );
+            expect(
+                secret.len() < MIN_SECRET || distinct(secret) >= 8,
+                &format!("{field}: repeats a few characters; take one from a random generator"),
+            );
+        }
         expect(!self.issuer.is_empty(), "issuer: must not be empty");
         expect(!self.audience.is_empty(), "audience: must not be empty");
         expect(!self.client_id.is_empty(), "client_id: must not be empty");
@@ -284,6 +309,10 @@ impl Config {
             self.access.clock_skew <= CLOCK_MARGIN,
             "access.clock_skew: must be at most 5 minutes; that long a revocation outlives the last token",
         );
+        let kids = self.also_verify.iter().map(VerifyingKey::kid);
+        let kids: Vec<_> = kids.chain(self.signing_key.as_ref().map(SigningKey::kid)).collect();
+        expect(distinct(&kids) == kids.len(), "also_verify: two keys have one id, or that of signing_key");
+        self.keys.check(&mut expect);
         self.cookies.check(&mut expect);
         self.password.check(&mut expect);
         if let Err(ConfigError(more)) = Grants::new(&self.access) {
@@ -312,6 +341,7 @@ impl fmt::Debug for Config {
             .field("audience", &self.audience)
             .field("allowed_origins", &self.allowed_origins)
             .field("access", &self.access)
+            .field("keys", &self.keys)
             .field("session", &self.session)
             .field("cookies", &self.cookies)
             .field("password", &self.password)
@@ -328,6 +358,25 @@ impl Default for AccessConfig {
             permissions: Vec::new(),
             grants: BTreeMap::new(),
         }
+    }
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        Self { rotate_every: Some(30 * DAY), publish_ahead: DAY }
+    }
+}
+
+impl KeysConfig {
+    fn check(&self, expect: &mut impl FnMut(bool, &str)) {
+        expect(
+            self.publish_ahead >= Duration::from_secs(10 * 60),
+            "keys.publish_ahead: must be at least 10 minutes, or services that verify meet keys they do not know",
+        );
+        expect(
+            self.rotate_every.is_none_or(|every| every > self.publish_ahead),
+            "keys.rotate_every: must be longer than keys.publish_ahead",
+        );
     }
 }
 
@@ -463,8 +512,8 @@ fn address(text: &str) -> Option<&str> {
     (reachable && plain && !path.split('/').any(|part| part == "." || part == "..")).then_some(path)
 }
 
-fn distinct(bytes: &[u8]) -> usize {
-    bytes.iter().collect::<std::collections::HashSet<_>>().len()
+fn distinct<T: Eq + std::hash::Hash>(all: &[T]) -> usize {
+    all.iter().collect::<std::collections::HashSet<_>>().len()
 }
 
 const MIN_SECRET: usize = 32;
@@ -492,13 +541,38 @@ mod tests {
         config.allowed_origins = vec!["https://app.example.org/".into(), "https://ok.example.org".into()];
         config.access.ttl = Duration::ZERO;
         config.session.grace = Duration::from_secs(3600);
+        config.accepted_secrets = vec!["a".repeat(32).into()];
+        config.keys.publish_ahead = Duration::from_secs(60);
+        config.keys.rotate_every = Some(Duration::from_secs(60));
         config.cookies.domain = Some("example.org".into());
         config.password.min_length = 4;
         let mistakes = config.check().unwrap_err().mistakes().join("\n");
-        for named in ["secret", "issuer", "org/`", "access.ttl", "session.grace", "__Host-", "min_length"] {
+        for named in [
+            "secret: needs",
+            "accepted_secrets: repeats",
+            "issuer",
+            "org/`",
+            "access.ttl",
+            "keys.publish_ahead",
+            "keys.rotate_every",
+            "session.grace",
+            "__Host-",
+            "min_length",
+        ] {
             assert!(mistakes.contains(named), "{named} in\n{mistakes}");
         }
         assert!(!mistakes.contains("ok.example.org"));
+    }
+
+    #[test]
+    fn two_keys_of_one_id_are_refused() {
+        let key = |seed| SigningKey::ed25519(&[seed; 32]).unwrap();
+        let mut config = Config::new("0123456789abcdef0123456789abcdef");
+        config.signing_key = Some(key(1));
+        config.also_verify = vec![key(2).verifying().clone(), key(3).verifying().clone()];
+        assert_eq!(config.check(), Ok(()));
+        config.also_verify.push(key(1).verifying().clone());
+        assert!(config.check().unwrap_err().to_string().contains("also_verify"));
     }
 
     #[test]

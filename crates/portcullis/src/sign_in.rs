@@ -87,7 +87,7 @@ impl Auth {
             self.end_replaced(call).await?;
         }
         self.record(call.event(action::SIGNED_IN).of(user.id).within(session.id)).await?;
-        self.hand_out(&session, &user, Shown::Account, transport, status, call.now)
+        self.hand_out(&session, &user, Shown::Account, transport, status, call.now).await
     }
 
     fn new_session(&self, user: &User, amr: &str, call: &Call) -> Result<Session, Fault> {
@@ -166,7 +166,7 @@ impl Auth {
     }
 
     /// Answers with an access token and the session's live refresh token.
-    pub(crate) fn hand_out(
+    pub(crate) async fn hand_out(
         &self,
         session: &Session,
         user: &User,
@@ -178,7 +178,7 @@ impl Auth {
         // Nothing outlives the session.
         let lives = self.config().access.ttl.min(session.rotation.absolute_expires_at.since(now));
         let expires_in = lives.as_secs();
-        let access_token = self.access_token(session, user, now, expires_in)?;
+        let access_token = self.access_token(session, user, now, expires_in).await?;
         let refresh_token = RefreshToken { session: session.id, generation: session.rotation.generation }
             .mint(self.keychain());
         let reply = Reply::data(
@@ -202,13 +202,24 @@ impl Auth {
         }
     }
 
-    fn access_token(&self, session: &Session, user: &User, now: Time, lives: u64) -> Result<Secret, Fault> {
+    async fn access_token(
+        &self,
+        session: &Session,
+        user: &User,
+        now: Time,
+        lives: u64,
+    ) -> Result<Secret, Fault> {
+        // A node that slept must not sign with a key that was revoked meanwhile.
+        let at = self.now();
+        if !self.revoked().is_fresh(at) {
+            self.freshen(at).await?;
+        }
         let claims = AccessClaims {
             auth_time: session.auth_time.seconds(),
             amr: session.amr.split(' ').map(str::to_owned).collect(),
             ..self.claims(user, session.id, now, lives)?
         };
-        let token = self.ring().sign(&claims).map_err(|error| {
+        let token = self.keys().in_use().ring.sign(&claims).map_err(|error| {
             if matches!(error, SignError::TooLong(_)) {
                 permission::advise(user.id, &error);
             }

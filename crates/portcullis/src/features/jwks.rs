@@ -19,6 +19,10 @@ struct Document<'a> {
 }
 
 async fn jwks(auth: &Auth, call: &Call) -> Answer {
+    // An issuer that is asked for nothing else rotates its keys too, and no revoked one is published for long.
+    if !auth.revoked().is_fresh(call.now) {
+        auth.freshen(call.now).await?;
+    }
     let document = Document { keys: &auth.jwks().keys, portcullis_permissions: auth.grants().registry() };
     Ok(Reply::public(call, "application/jwk-set+json", &document)?)
 }
