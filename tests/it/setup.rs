@@ -136,6 +136,63 @@ async fn the_application_finds_accounts_and_sets_roles_within_bounds() {
 }
 
 #[tokio::test]
+async fn roles_that_would_not_fit_into_a_token_are_refused_before_nobody_can_sign_in() {
+    let names: Vec<_> =
+        (0..200).map(|number| format!("department:resource{number}:{}", "x".repeat(40))).collect();
+    let by_name = names.clone();
+    let server = frameworks::axum::start_with(|config| {
+        config.access.grants.insert("admin".into(), by_name);
+    })
+    .await;
+    let ada = server.register("ada@example.org").await;
+    let user = ada.user.parse().unwrap();
+    let refused = server.auth.set_roles(user, &["admin".into()]).await.unwrap_err();
+    let denied =
+        portcullis::Denied::InvalidField("roles", "are too many, or grant too much, to fit into a token");
+    assert!(matches!(refused, portcullis::Refusal::Denied(given) if given == denied), "{refused:?}");
+    server.assert_signed_in(&ada).await;
+    let listed = server.another_with(|config| config.access.permissions = names, |stores| stores).await;
+    assert!(listed.auth.set_roles(user, &["admin".into()]).await.unwrap(), "a bit each fits");
+    listed.login("ada@example.org").await;
+}
+
+#[tokio::test]
+async fn an_identity_knows_what_it_may_do_and_a_list_that_was_reordered_takes_nothing_for_something_else() {
+    let with = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        move |config: &mut Config| {
+            config.access.permissions = names;
+            config.access.grants.insert("editor".into(), vec!["write".into()]);
+        }
+    };
+    let server = frameworks::axum::start_with(with(&["read", "write"])).await;
+    let ada = server.register("ada@example.org").await;
+    server.auth.set_roles(ada.user.parse().unwrap(), &["editor".into()]).await.unwrap();
+    let ada = server.renew(&ada).await;
+    let headers = axum::http::HeaderMap::from_iter([(
+        axum::http::header::AUTHORIZATION,
+        format!("Bearer {}", ada.access).parse().unwrap(),
+    )]);
+    let identity = server.auth.require("GET", &headers).await.unwrap();
+    assert!(identity.has_permission("write") && !identity.has_permission("read"));
+    assert_eq!(identity.permissions().collect::<Vec<_>>(), ["write"]);
+    let appended = server.another_with(with(&["read", "write", "erase"]), |stores| stores).await;
+    assert!(appended.auth.require("GET", &headers).await.unwrap().has_permission("write"));
+    let reordered = server.another_with(with(&["write", "read"]), |stores| stores).await;
+    assert_eq!(reordered.me(&ada.access).await.problem(), (401, "invalid_token".into()));
+    let renewed = reordered.renew(&ada).await;
+    assert_eq!(reordered.me(&renewed.access).await.status, 200);
+}
+
+#[test]
+fn a_grant_of_what_is_not_listed_does_not_start() {
+    let mut config = Config::new(SECRET);
+    config.access.permissions = vec!["read".into()];
+    config.access.grants.insert("editor".into(), vec!["raed".into()]);
+    assert!(config.check().unwrap_err().to_string().contains("`raed` of `editor`"));
+}
+
+#[tokio::test]
 async fn the_listener_hears_what_was_stored() {
     let server = frameworks::axum::start().await;
     let ada = server.register("ada@example.org").await;
