@@ -10,6 +10,7 @@ use std::time::Duration;
 use portcullis_token::{Algorithm, SigningKey};
 
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::config_error::ConfigError;
 use crate::event::Event;
 use crate::secret::Secret;
 
@@ -78,6 +79,9 @@ pub struct AccessConfig {
     pub algorithm: Algorithm,
     /// How far another node's clock may be ahead: 60 seconds. `exp` is never stretched.
     pub clock_skew: Duration,
+    /// How many bytes are used to remember tokens that verified, so that the next request with one costs a look-up:
+    /// 16 MiB; 0 remembers none.
+    pub cache_bytes: usize,
 }
 
 /// Sessions and their refresh tokens.
@@ -147,33 +151,6 @@ pub struct PasswordConfig {
     /// How many may wait; the next one is answered 503 with `Retry-After`.
     pub queue: usize,
 }
-
-/// What is wrong with a configuration: everything, not only the first.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ConfigError(Vec<String>);
-
-impl ConfigError {
-    /// A sentence for each mistake.
-    pub fn mistakes(&self) -> &[String] {
-        &self.0
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration has mistakes:")?;
-        self.0.iter().try_for_each(|mistake| write!(f, "\n  - {mistake}"))
-    }
-}
-
-/// `main` prints its error with `Debug`; a person reads it.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 impl Config {
     /// Safe defaults under that secret.
@@ -256,7 +233,7 @@ impl Config {
         );
         self.cookies.check(&mut expect);
         self.password.check(&mut expect);
-        if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
+        ConfigError::unless_empty(mistakes)
     }
 }
 
@@ -281,6 +258,7 @@ impl Default for AccessConfig {
             ttl: Duration::from_secs(15 * 60),
             algorithm: Algorithm::EdDsa,
             clock_skew: Duration::from_secs(60),
+            cache_bytes: 16 * 1024 * 1024,
         }
     }
 }

@@ -1,13 +1,10 @@
 //! Answers. This is the only place where one is built.
 
 use bytes::Bytes;
-use cookie::Cookie;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use crate::config::{Config, Mode, SameSite, without_prefix};
-use crate::secret::Secret;
 use crate::{Denied, Fault, Refusal};
 
 /// An answer under way.
@@ -81,40 +78,6 @@ impl Reply {
         Ok(self)
     }
 
-    /// Sets the refresh token's cookie.
-    pub(crate) fn refresh_cookie(self, config: &Config, token: &Secret, seconds: u64) -> Result<Self, Fault> {
-        self.cookie(config, refresh_cookie_name(config), token.expose(), seconds)
-    }
-
-    /// Sets the access token's cookie.
-    pub(crate) fn access_cookie(self, config: &Config, token: &str, seconds: u64) -> Result<Self, Fault> {
-        self.cookie(config, access_cookie_name(config), token, seconds)
-    }
-
-    /// Takes back every cookie and what else the browser keeps of us.
-    pub(crate) fn signed_out(self, config: &Config) -> Result<Self, Fault> {
-        self.cookie(config, refresh_cookie_name(config), "", 0)?
-            .cookie(config, access_cookie_name(config), "", 0)?
-            .header_text(CLEAR_SITE_DATA, r#""cookies", "storage""#)
-    }
-
-    fn cookie(self, config: &Config, name: &str, value: &str, seconds: u64) -> Result<Self, Fault> {
-        let settings = &config.cookies;
-        let mut cookie = Cookie::build((name.to_owned(), value.to_owned()))
-            .http_only(true)
-            .secure(config.mode == Mode::Production)
-            .same_site(match settings.same_site {
-                SameSite::Strict => cookie::SameSite::Strict,
-                SameSite::Lax => cookie::SameSite::Lax,
-            })
-            .path(settings.path.clone())
-            .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)));
-        if let Some(domain) = &settings.domain {
-            cookie = cookie.domain(domain.clone());
-        }
-        self.header_text(header::SET_COOKIE, &cookie.build().to_string())
-    }
-
     /// Adds what every answer bears.
     pub(crate) fn into_response(self) -> Response<Bytes> {
         let mut response = Response::new(self.body);
@@ -172,28 +135,10 @@ impl Denied {
     }
 }
 
-/// The name of the refresh token's cookie in this mode.
-pub(crate) fn refresh_cookie_name(config: &Config) -> &str {
-    cookie_name(config, &config.cookies.refresh_name)
-}
-
-/// The name of the access token's cookie in this mode.
-pub(crate) fn access_cookie_name(config: &Config) -> &str {
-    cookie_name(config, &config.cookies.access_name)
-}
-
-fn cookie_name<'a>(config: &Config, name: &'a str) -> &'a str {
-    match config.mode {
-        Mode::Production => name,
-        Mode::Development => without_prefix(name),
-    }
-}
-
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 const BEARER: &str = r#"Bearer realm="portcullis""#;
 const BEARER_INVALID: &str = r#"Bearer realm="portcullis", error="invalid_token""#;
-const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Nothing here may be cached, sniffed, framed or tell another site where the reader was.
 const ALWAYS: [(HeaderName, &str); 4] = [

@@ -11,7 +11,7 @@ use crate::event::action;
 use crate::features::refresh;
 use crate::http::{Answer, Call, Fields};
 use crate::id::{SessionId, UserId};
-use crate::identity::Proof;
+use crate::proof::Proof;
 use crate::refresh_token::RefreshToken;
 use crate::reply::Reply;
 use crate::rotation::State;
