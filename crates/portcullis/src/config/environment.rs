@@ -204,6 +204,8 @@ fn read_or_make(path: &Path, create: bool) -> Result<Secret, Box<dyn std::error:
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
