@@ -6,6 +6,8 @@ mod client;
 mod faulty;
 mod fixtures;
 mod frameworks;
+mod issuer;
+mod issuer_keys;
 mod log;
 mod records;
 mod server;
@@ -54,6 +56,8 @@ macro_rules! http_suites {
         mod register;
         #[path = "../suite/http/sessions.rs"]
         mod sessions;
+        #[path = "../suite/http/verifier.rs"]
+        mod verifier;
     };
 }
 

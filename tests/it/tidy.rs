@@ -123,7 +123,8 @@ fn every_feature_has_a_page_and_a_suite_and_every_page_a_feature() {
     let suites = names("tests/suite/http", "rs");
     assert_eq!(features().difference(&suites).collect::<Vec<_>>(), Vec::<&String>::new());
     // What is no feature but concerns all of them.
-    let across = ["bodies", "doors", "faults", "identical", "processes", "quickstart"].map(str::to_owned);
+    let across =
+        ["bodies", "doors", "faults", "identical", "processes", "quickstart", "verifier"].map(str::to_owned);
     let others: BTreeSet<_> = suites.difference(&features()).cloned().collect();
     assert_eq!(others, BTreeSet::from(across));
 }

@@ -18,7 +18,9 @@ pub trait JwksSource: Send + Sync {
 }
 
 /// Takes what was fetched. Dropped without it, the fetch has failed.
-pub struct Delivery(Option<Box<dyn FnOnce(Result<Bytes, Fault>) + Send>>);
+pub struct Delivery(Option<Take>);
+
+type Take = Box<dyn FnOnce(Result<Bytes, Fault>) + Send>;
 
 impl Delivery {
     pub(super) fn new(take: impl FnOnce(Result<Bytes, Fault>) + Send + 'static) -> Self {
