@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use portcullis::clock::Clock;
-use portcullis::token::{AccessClaims, Audience, JwkSet, KeyRing, SigningKey};
+use portcullis::token::{AccessClaims, Algorithm, Audience, JwkSet, KeyRing, SigningKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -57,7 +57,7 @@ pub fn token(seed: u8, clock: &ManualClock) -> String {
 
 /// A good token of a key of that name, which nobody else has.
 pub fn token_of_key(kid: &str, clock: &ManualClock) -> String {
-    let ring = KeyRing::new(SigningKey::hs256(&[9; 32], kid).unwrap());
+    let ring = KeyRing::new(SigningKey::hmac(Algorithm::Hs256, &[9; 32], kid).unwrap());
     ring.sign(&claims(clock)).unwrap()
 }
 

@@ -366,7 +366,7 @@ fn a_source_that_answers_at_once_is_none_the_worse_for_it() {
 
 #[test]
 fn keys_that_were_given_are_never_asked_for() {
-    let set = portcullis::soon::KeySet::from_json(std::str::from_utf8(&jwks(&[1])).unwrap()).unwrap();
+    let set = portcullis::token::KeySet::from_json(std::str::from_utf8(&jwks(&[1])).unwrap()).unwrap();
     let service = Service::with(|config| config.keys = set.into());
     service.clock.advance_seconds(10 * 24 * 60 * 60);
     assert!(service.at_once(&service.token(1)).is_ok());

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use criterion::Criterion;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
-use portcullis_token::{AccessClaims, Audience, Expect, KeyRing, SigningKey};
+use portcullis_token::{AccessClaims, Algorithm, Audience, Expect, KeyRing, SigningKey};
 use serde::{Deserialize, Serialize};
 
 fn main() {
@@ -136,7 +136,8 @@ impl Keys {
             encoding: EncodingKey::from_secret(&secret),
             decoding: DecodingKey::from_secret(&secret),
             algorithm: jsonwebtoken::Algorithm::HS256,
-            ours: SigningKey::hs256(&secret, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs").unwrap(),
+            ours: SigningKey::hmac(Algorithm::Hs256, &secret, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")
+                .unwrap(),
         }
     }
 

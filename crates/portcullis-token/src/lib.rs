@@ -32,15 +32,23 @@
 //!
 //! What it does not do: encrypt (JWE), sign anything but access tokens, fetch keys.
 
+mod algorithm;
+mod cache;
 mod claims;
+mod crypto;
 mod jwk;
 mod key;
+mod key_set;
+mod pem;
 mod ring;
 mod strict;
 mod verify;
 
+pub use algorithm::Algorithm;
+pub use cache::TokenCache;
 pub use claims::{AccessClaims, Audience};
 pub use jwk::{Jwk, JwkSet};
-pub use key::{Algorithm, KeyError, SigningKey, VerifyingKey};
+pub use key::{KeyError, SigningKey, VerifyingKey};
+pub use key_set::{KeySet, LeftOut};
 pub use ring::{KeyRing, SignError};
 pub use verify::{Expect, Rejected};

@@ -3,14 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
-use crate::{AccessClaims, Expect, JwkSet, KeyError, Rejected, SigningKey, VerifyingKey, verify};
+use crate::{AccessClaims, Expect, JwkSet, KeyError, KeySet, Rejected, SigningKey, VerifyingKey};
 
 /// One key that signs and any number that verify.
 #[derive(Debug, Clone)]
 pub struct KeyRing {
     active: SigningKey,
     /// The active key's other half first: nearly every token is its.
-    verifying: Vec<VerifyingKey>,
+    keys: KeySet,
 }
 
 /// Why a token was not signed.
@@ -23,9 +23,10 @@ pub enum SignError {
     /// The key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The token would be longer than what is verified; it was to carry too many roles or permissions.
+    /// The token would be longer than 4096 bytes; it was to carry too many roles or permissions.
     #[error(
-        "the token would be {0} bytes long, more than are verified; give the user fewer roles or permissions"
+        "the token would be {0} bytes long, and browsers and servers take 4096 at most; give the user fewer roles, \
+         or list the permissions in a registry, so that each costs a bit"
     )]
     TooLong(usize),
 }
@@ -33,19 +34,17 @@ pub enum SignError {
 impl KeyRing {
     /// A ring of one key.
     pub fn new(active: SigningKey) -> Self {
-        let verifying = vec![active.verifying().clone()];
-        Self { active, verifying }
+        // The first name of a set is never there already.
+        let keys = KeySet::new().with(active.verifying().clone()).unwrap_or_default();
+        Self { active, keys }
     }
 
-    /// Also accepts the tokens of `key`: one that signed before.
+    /// Also accepts the tokens of `key`: one that signed before, or that will.
     ///
     /// # Errors
     /// A `kid` that is already there: two keys of one name are an ambiguity, not a choice.
     pub fn also_verify(mut self, key: VerifyingKey) -> Result<Self, KeyError> {
-        if self.key(key.kid()).is_some() {
-            return Err(KeyError::Unfit("kid"));
-        }
-        self.verifying.push(key);
+        self.keys = self.keys.with(key)?;
         Ok(self)
     }
 
@@ -54,35 +53,38 @@ impl KeyRing {
         &self.active
     }
 
+    /// The keys that verify, the active one first.
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
     /// The public keys, to publish. Never a private or a symmetric one.
     pub fn jwks(&self) -> JwkSet {
-        JwkSet { keys: self.verifying.iter().filter_map(VerifyingKey::to_jwk).collect() }
+        self.keys.jwks()
     }
 
     /// The token that says `claims`, signed by the active key.
+    ///
+    /// # Errors
+    /// [`SignError::TooLong`] for more than 4096 bytes; the key failed.
     pub fn sign(&self, claims: &AccessClaims) -> Result<String, SignError> {
         let mut token = String::with_capacity(640);
         token.push_str(self.active.verifying().header());
         token.push('.');
         BASE64URL.encode_string(serde_json::to_vec(claims)?, &mut token);
         self.active.sign(&mut token)?;
-        if token.len() > verify::MAX_TOKEN { Err(SignError::TooLong(token.len())) } else { Ok(token) }
+        if token.len() > MAX_MINTED { Err(SignError::TooLong(token.len())) } else { Ok(token) }
     }
 
-    /// What a token says, if everything about it is right at `now` (seconds since the epoch).
+    /// As [`KeySet::verify`].
     ///
-    /// Demands, in this order: compact form, `typ` `at+jwt`, no `crit`, a known `kid` whose key's algorithm
-    /// is the header's, the signature, then `iss`, `aud`, `sub`, `exp`, `iat`, `jti`, `sid` present and of
-    /// their types, `iss` and `aud` as expected, and the times.
+    /// # Errors
+    /// As [`KeySet::verify`].
     pub fn verify(&self, token: &str, expect: &Expect, now: u64) -> Result<AccessClaims, Rejected> {
-        verify::verify(self, token, expect, now)
-    }
-
-    pub(crate) fn key(&self, kid: &str) -> Option<&VerifyingKey> {
-        self.verifying.iter().find(|key| key.kid() == kid)
-    }
-
-    pub(crate) fn key_by_header(&self, header: &str) -> Option<&VerifyingKey> {
-        self.verifying.iter().find(|key| key.header() == header)
+        self.keys.verify(token, expect, now)
     }
 }
+
+/// Bytes of a token that is issued: with a cookie's name and attributes, browsers keep no more (RFC 6265bis §5.7), and
+/// many servers take no longer header field. What is verified may be twice as long, since others issue too.
+const MAX_MINTED: usize = 4096;

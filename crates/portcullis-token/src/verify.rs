@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::claims::Parsed;
-use crate::{AccessClaims, KeyRing, VerifyingKey, strict};
+use crate::{AccessClaims, KeySet, VerifyingKey, strict};
 
 /// What a verifier expects of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +30,36 @@ impl Expect {
         self.skew = seconds;
         self
     }
-}
 
-impl Expect {
     /// How many seconds may lie between `iat` and `exp`; any number unless said otherwise. An issuer that remembers
     /// what it revoked for that long must not accept what lives longer.
     pub fn longest(mut self, seconds: u64) -> Self {
         self.longest = seconds;
         self
+    }
+
+    fn check(&self, claims: &AccessClaims, nbf: Option<u64>, now: u64) -> Result<(), Rejected> {
+        if claims.iss != self.issuer {
+            return Err(Rejected::Issuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(Rejected::Audience);
+        }
+        if claims.exp.saturating_sub(claims.iat) > self.longest {
+            return Err(Rejected::TooLongLived);
+        }
+        self.in_time(claims.exp, claims.iat.max(nbf.unwrap_or(0)), now)
+    }
+
+    /// Whether a token counts now that counts from `from` until `exp`: of its claims, what changes with time.
+    pub(crate) fn in_time(&self, exp: u64, from: u64, now: u64) -> Result<(), Rejected> {
+        if exp <= now {
+            return Err(Rejected::Expired);
+        }
+        if from > now.saturating_add(self.skew) {
+            return Err(Rejected::NotYetValid);
+        }
+        Ok(())
     }
 }
 
@@ -87,11 +109,21 @@ pub enum Rejected {
 }
 
 pub(crate) fn verify(
-    ring: &KeyRing,
+    keys: &KeySet,
     token: &str,
     expect: &Expect,
     now: u64,
 ) -> Result<AccessClaims, Rejected> {
+    verified(keys, token, expect, now).map(|(claims, _)| claims)
+}
+
+/// The claims, and the `nbf` that stood beside them.
+pub(crate) fn verified(
+    keys: &KeySet,
+    token: &str,
+    expect: &Expect,
+    now: u64,
+) -> Result<(AccessClaims, Option<u64>), Rejected> {
     if token.len() > MAX_TOKEN {
         return Err(Rejected::TooLong);
     }
@@ -101,40 +133,33 @@ pub(crate) fn verify(
         return Err(Rejected::Malformed);
     }
     // Our own tokens begin with bytes that are known beforehand; only others need their header read.
-    let key = match ring.key_by_header(header) {
+    let key = match keys.key_by_header(header) {
         Some(key) => key,
-        None => key_of_header(ring, header)?,
+        None => key_of_header(keys, header)?,
     };
-    let signature = BASE64URL.decode(signature).map_err(|_| Rejected::Malformed)?;
-    if !key.verifies(message.as_bytes(), &signature) {
+    let authentic =
+        decoded::<SHORT_SIGNATURE, _>(signature, |signature| key.verifies(message.as_bytes(), signature));
+    if !authentic? {
         return Err(Rejected::Signature);
     }
-    let payload = BASE64URL.decode(payload).map_err(|_| Rejected::Malformed)?;
-    let parsed: Parsed = serde_json::from_slice(&payload).map_err(|_| Rejected::Claims)?;
-    check(parsed, expect, now)
+    let parsed = decoded::<SHORT_PAYLOAD, _>(payload, |json| serde_json::from_slice::<Parsed>(json))?;
+    let Parsed { claims, nbf } = parsed.map_err(|_| Rejected::Claims)?;
+    expect.check(&claims, nbf, now)?;
+    Ok((claims, nbf))
 }
 
-fn check(Parsed { claims, nbf }: Parsed, expect: &Expect, now: u64) -> Result<AccessClaims, Rejected> {
-    let latest = now.saturating_add(expect.skew);
-    if claims.iss != expect.issuer {
-        return Err(Rejected::Issuer);
+/// Shows what a segment holds. What is short, as nearly all is, never leaves the stack.
+fn decoded<const SHORT: usize, T>(segment: &str, see: impl FnOnce(&[u8]) -> T) -> Result<T, Rejected> {
+    if segment.len() <= SHORT / 3 * 4 {
+        let mut room = [0; SHORT];
+        let length = BASE64URL.decode_slice(segment, &mut room).map_err(|_| Rejected::Malformed)?;
+        Ok(see(room.get(..length).unwrap_or_default()))
+    } else {
+        Ok(see(&BASE64URL.decode(segment).map_err(|_| Rejected::Malformed)?))
     }
-    if !claims.aud.contains(&expect.audience) {
-        return Err(Rejected::Audience);
-    }
-    if claims.exp <= now {
-        return Err(Rejected::Expired);
-    }
-    if claims.exp.saturating_sub(claims.iat) > expect.longest {
-        return Err(Rejected::TooLongLived);
-    }
-    if claims.iat > latest || nbf.is_some_and(|nbf| nbf > latest) {
-        return Err(Rejected::NotYetValid);
-    }
-    Ok(claims)
 }
 
-fn key_of_header<'ring>(ring: &'ring KeyRing, segment: &str) -> Result<&'ring VerifyingKey, Rejected> {
+fn key_of_header<'keys>(keys: &'keys KeySet, segment: &str) -> Result<&'keys VerifyingKey, Rejected> {
     let json = BASE64URL.decode(segment).map_err(|_| Rejected::Malformed)?;
     let header: Header = serde_json::from_slice(&json).map_err(|_| Rejected::Malformed)?;
     // RFC 7515 §4.1.9: a media type, so its case does not count and `application/` may be left out.
@@ -145,14 +170,14 @@ fn key_of_header<'ring>(ring: &'ring KeyRing, segment: &str) -> Result<&'ring Ve
     if header.crit {
         return Err(Rejected::Critical);
     }
-    let key = header.kid.and_then(|kid| ring.key(&kid)).ok_or(Rejected::UnknownKey)?;
+    let key = header.kid.and_then(|kid| keys.key(&kid)).ok_or(Rejected::UnknownKey)?;
     if header.alg != key.algorithm().name() {
         return Err(Rejected::Algorithm);
     }
     Ok(key)
 }
 
-/// What of a JOSE header counts. `jwk`, `jku`, `x5u` and `x5c` never do: keys come from the ring.
+/// What of a JOSE header counts. `jwk`, `jku`, `x5u` and `x5c` never do: keys come from the set.
 struct Header {
     alg: String,
     typ: Option<String>,
@@ -192,6 +217,12 @@ impl<'de> Deserialize<'de> for Header {
 
 /// Bytes of a token; a longer one is refused unread.
 pub(crate) const MAX_TOKEN: usize = 8 * 1024;
+
+/// Bytes of a signature that is no RSA's, and room to spare.
+const SHORT_SIGNATURE: usize = 129;
+
+/// Bytes of claims that are decoded on the stack.
+const SHORT_PAYLOAD: usize = 768;
 
 /// Seconds that clocks of two machines may differ.
 const DEFAULT_SKEW: u64 = 60;

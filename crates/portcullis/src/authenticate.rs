@@ -6,7 +6,6 @@ use crate::clock::Time;
 use crate::cookies::access_cookie_name;
 use crate::headers::Headers;
 use crate::identity::{self, Identity};
-use crate::soon::KeySet;
 use crate::{Auth, Denied, Refusal, guard};
 
 impl Auth {
@@ -68,8 +67,7 @@ impl Auth {
                 return Err(Denied::InvalidRequest("send the access token in one way, not in two"));
             }
         };
-        let keys = KeySet::of(self.ring());
-        let identity = self.recognised().identify(&keys, token, self.expect(), now);
+        let identity = self.recognised().identify(self.ring().keys(), token, self.expect(), now);
         identity.map(Some).map_err(identity::refused)
     }
 }

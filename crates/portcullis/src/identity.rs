@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use portcullis_token::{AccessClaims, Expect, Rejected};
+use portcullis_token::{AccessClaims, Expect, KeySet, Rejected, TokenCache};
 
 use crate::Denied;
 use crate::clock::Time;
 use crate::id::{SessionId, UserId};
-use crate::soon::{KeySet, TokenCache};
 
 /// A signed-in user, as their access token says. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,7 +24,6 @@ mod headers;
 mod id;
 mod identity;
 mod reply;
-pub mod soon;
 mod vars;
 pub mod verifier;
 

@@ -1,6 +1,6 @@
 //! The signing key: given, or made at the first start and kept in the store, sealed.
 
-use portcullis_token::{Algorithm, KeyRing, SigningKey};
+use portcullis_token::{KeyRing, SigningKey};
 
 use crate::clock::{self, Time};
 use crate::secret::Keychain;
@@ -29,21 +29,14 @@ pub(crate) async fn load(
 
 fn make(config: &Config, keychain: &Keychain, now: Time) -> Result<SealedKey, Fault> {
     let entropy = &*config.entropy;
-    let random = zeroize::Zeroizing::new(clock::random::<32>(entropy)?);
-    let key = match config.access.algorithm {
-        Algorithm::EdDsa => SigningKey::ed25519(&random),
-        Algorithm::Hs256 => {
-            let kid = uuid::Builder::from_random_bytes(clock::random(entropy)?).into_uuid().to_string();
-            SigningKey::hs256(random.as_slice(), &kid)
-        }
-        other => {
-            return Err(Fault::new(
-                "making a signing key",
-                format!("{} keys are not made here", other.name()),
-            ));
-        }
-    }
-    .map_err(|error| Fault::new("making a signing key", error))?;
+    let random = zeroize::Zeroizing::new(clock::random::<64>(entropy)?);
+    let algorithm = config.access.algorithm;
+    let named = match algorithm.is_symmetric() {
+        true => Some(uuid::Builder::from_random_bytes(clock::random(entropy)?).into_uuid().to_string()),
+        false => None,
+    };
+    let key = SigningKey::generate(algorithm, named.as_deref(), &random)
+        .map_err(|error| Fault::new("making a signing key", error))?;
     let sealed = keychain.seal(&seal_name(key.kid()), key.to_jwk().as_bytes(), entropy)?;
     Ok(SealedKey { serial: 1, kid: key.kid().to_owned(), sealed, created_at: now })
 }

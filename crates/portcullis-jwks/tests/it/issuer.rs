@@ -87,7 +87,11 @@ fn request(wire: &mut dyn Wire) -> bool {
 }
 
 /// Answers with a status line, headers and a body, and closes.
-pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> impl Fn(&mut dyn Wire) + Send + Sync + use<> {
+pub(crate) fn answer(
+    status: &str,
+    headers: &str,
+    body: &[u8],
+) -> impl Fn(&mut dyn Wire) + Send + Sync + use<> {
     let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", body.len());
     let bytes = [head.as_bytes(), body].concat();
     move |wire| {

@@ -18,7 +18,7 @@ pub(crate) fn ed25519() -> SigningKey {
 }
 
 pub(crate) fn hs256() -> SigningKey {
-    SigningKey::hs256(&SECRET, "hs-1").unwrap()
+    SigningKey::hmac(Algorithm::Hs256, &SECRET, "hs-1").unwrap()
 }
 
 /// One key of each algorithm.

@@ -86,7 +86,7 @@ fn rfc_7515_a_1_the_key_signs_as_hs256() {
 
 #[test]
 fn rfc_7515_a_1_the_example_is_no_access_token() {
-    let key = SigningKey::hs256(&decode(K), "a1").unwrap();
+    let key = SigningKey::hmac(Algorithm::Hs256, &decode(K), "a1").unwrap();
     let expect = Expect::new("joe", AUDIENCE);
     assert_eq!(KeyRing::new(key).verify(JWT, &expect, 1_300_000_000), Err(Rejected::Type));
 }

@@ -1,7 +1,7 @@
 //! Several keys, several rings, one process.
 
 use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
-use portcullis_token::{Expect, KeyError, KeyRing, Rejected, SigningKey};
+use portcullis_token::{Algorithm, Expect, KeyError, KeyRing, Rejected, SigningKey};
 
 use crate::forge::{
     AUDIENCE, ISSUER, NOW, SECRET, accepted, both, claims, ed25519, header, hs256, token, verify,
@@ -25,7 +25,7 @@ fn two_rings_do_not_accept_each_others_tokens() {
 #[test]
 fn two_keys_of_one_name_in_two_rings_do_not_accept_each_others_tokens() {
     let ours = hs256();
-    let theirs = SigningKey::hs256(&[9; 32], ours.kid()).unwrap();
+    let theirs = SigningKey::hmac(Algorithm::Hs256, &[9; 32], ours.kid()).unwrap();
     let of_ours = token(&ours, &header(&ours), &claims());
     let said = verify(&ours, &of_ours).unwrap();
     let of_theirs = KeyRing::new(theirs.clone()).sign(&said).unwrap();
@@ -37,8 +37,8 @@ fn two_keys_of_one_name_in_two_rings_do_not_accept_each_others_tokens() {
 #[test]
 fn a_name_stands_once_in_a_ring() {
     let hs = hs256();
-    let same_name = SigningKey::hs256(&[9; 32], hs.kid()).unwrap();
-    let ed_named_alike = SigningKey::hs256(&SECRET, ed25519().kid()).unwrap();
+    let same_name = SigningKey::hmac(Algorithm::Hs256, &[9; 32], hs.kid()).unwrap();
+    let ed_named_alike = SigningKey::hmac(Algorithm::Hs256, &SECRET, ed25519().kid()).unwrap();
     for (active, twice) in [
         (hs.clone(), hs.verifying().clone()),
         (hs.clone(), same_name.verifying().clone()),

@@ -30,7 +30,7 @@ impl Config {
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
     /// | `PORTCULLIS_BODY_TIMEOUT` | seconds that a body may take to arrive | `30` |
-    /// | `PORTCULLIS_ALGORITHM` | `EdDSA` or `HS256` | `EdDSA` |
+    /// | `PORTCULLIS_ALGORITHM` | `EdDSA`, `ES256`, `ES384`, `RS256`, `PS256`, `HS256`, `HS384` or `HS512` | `EdDSA` |
     /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made and kept in the store |
     /// | `PORTCULLIS_ACCESS_TTL` | seconds an access token lives | `900` |
     /// | `PORTCULLIS_TOKEN_CACHE_BYTES` | bytes for tokens that verified before, 0 for none | `16777216` |
@@ -96,7 +96,7 @@ impl Vars {
         self.choice(
             "PORTCULLIS_ALGORITHM",
             &mut config.access.algorithm,
-            &[("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)],
+            &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)),
         );
         config.signing_key = self.signing_key();
         self.seconds("PORTCULLIS_ACCESS_TTL", &mut config.access.ttl);

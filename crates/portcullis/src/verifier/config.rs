@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_token::KeySet;
+
 use super::source::JwksSource;
 use crate::ConfigError;
 use crate::clock::{Clock, SystemClock};
-use crate::soon::KeySet;
 
 /// The settings of a [`Verifier`](super::Verifier).
 #[non_exhaustive]

@@ -5,10 +5,11 @@ use std::fmt::Display;
 use std::fs;
 use std::sync::Arc;
 
+use portcullis_token::KeySet;
+
 use super::config::{KeySource, VerifierConfig};
 use super::source::JwksSource;
 use crate::ConfigError;
-use crate::soon::KeySet;
 use crate::vars::Vars;
 
 /// Where the environment says that the issuer's keys are.

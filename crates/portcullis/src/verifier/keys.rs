@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::future::{FutureExt, Shared};
+use portcullis_token::{KeySet, VerifyingKey};
 use serde::Deserialize;
 
 use super::config::{KeySource, VerifierConfig};
@@ -19,7 +20,6 @@ use super::source::{Delivery, JwksSource};
 use crate::Fault;
 use crate::clock::{Clock, Time};
 use crate::identity::Recognised;
-use crate::soon::KeySet;
 
 /// The largest key set that is read, in bytes.
 pub const MAX_JWKS: usize = 256 * 1024;
@@ -121,8 +121,8 @@ impl Keys {
     /// The issuer could not be asked, so nobody knows.
     pub(super) async fn settle(self: &Arc<Self>, kid: Option<&str>) -> Result<Standing, Fault> {
         // The fetch that is under way may have been answered before the key was published; the next one was not.
-        for patience in (0..3).rev() {
-            match self.next(kid, patience > 0)? {
+        for waited in 0..3 {
+            match self.next(kid, waited)? {
                 Next::Decided(standing) => return Ok(standing),
                 Next::Wait(end) => drop(end.await),
             }
@@ -130,26 +130,30 @@ impl Keys {
         Ok(Standing::Unknown)
     }
 
-    fn next(self: &Arc<Self>, kid: Option<&str>, may_wait: bool) -> Result<Next, Fault> {
+    fn next(self: &Arc<Self>, kid: Option<&str>, waited: u32) -> Result<Next, Fault> {
         let now = self.clock.now();
         let mut asking = self.asking();
         let held = self.usable(now);
         if held.as_ref().is_some_and(|held| kid.is_none_or(|kid| held.set.contains(kid))) {
             return Ok(Next::Decided(Standing::Held));
         }
+        // Whoever waited for a fetch that failed is told so, and whoever waited for two has waited long enough.
+        if waited == 2 || waited == 1 && asking.failure.is_some() {
+            return asking.verdict();
+        }
         if let Some(end) = asking.under_way.clone() {
-            return if may_wait { Ok(Next::Wait(end)) } else { asking.verdict() };
+            return Ok(Next::Wait(end));
         }
         let may_ask = match (held.as_ref(), kid) {
             (Some(_), Some(kid)) => {
-                let ask = may_wait && !asking.unknown.contains(kid, now) && asking.allowance.take(now);
+                let ask = !asking.unknown.contains(kid, now) && asking.allowance.take(now);
                 if ask {
                     asking.unknown.remember(kid, now);
                 }
                 ask
             }
             // Without keys nobody is served, and everybody waits for the same fetch.
-            _ => may_wait && self.is_due(now),
+            _ => self.is_due(now),
         };
         if !may_ask || self.source.is_none() {
             return asking.verdict();
@@ -229,12 +233,14 @@ impl Keys {
     }
 
     fn put(&self, set: KeySet) {
-        let published = set.jwks();
-        if self.held.load().as_ref().is_some_and(|held| held.set.jwks() == published) {
+        if self.held.load().as_ref().is_some_and(|held| held.set == set) {
             return;
         }
-        let kids: Vec<_> = published.keys.iter().filter_map(|key| key.kid.as_deref()).collect();
+        let kids: Vec<_> = set.keys().iter().map(VerifyingKey::kid).collect();
         tracing::info!(?kids, "the issuer's keys are new");
+        for left_out in set.left_out() {
+            tracing::warn!(kid = ?left_out.kid, why = %left_out.why, "a key of the issuer's is not used");
+        }
         self.held.store(Some(Arc::new(Held { set, recognised: Recognised::new(self.cache_bytes) })));
     }
 
