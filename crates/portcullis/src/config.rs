@@ -28,6 +28,9 @@ pub struct Config {
     pub issuer: String,
     /// `aud` of every token, demanded when one is presented.
     pub audience: String,
+    /// Further names in `aud` of every token: the services that verify this application's tokens, each by the name that it
+    /// demands. Each of them can use the token at all the others.
+    pub further_audiences: Vec<String>,
     /// `client_id` of every token (RFC 9068 §2.2).
     pub client_id: String,
     /// Web origins, besides the application's own, whose pages may send state-changing requests:
@@ -160,6 +163,7 @@ impl Config {
             secret: secret.into(),
             issuer: "portcullis".to_owned(),
             audience: "portcullis".to_owned(),
+            further_audiences: Vec::new(),
             client_id: "portcullis".to_owned(),
             allowed_origins: Vec::new(),
             max_staleness: Duration::from_secs(2),
@@ -197,6 +201,10 @@ impl Config {
         );
         expect(!self.issuer.is_empty(), "issuer: must not be empty");
         expect(!self.audience.is_empty(), "audience: must not be empty");
+        expect(
+            self.further_audiences.iter().all(|name| !name.is_empty() && *name != self.audience),
+            "further_audiences: none may be empty, or the audience itself",
+        );
         expect(!self.client_id.is_empty(), "client_id: must not be empty");
         for origin in &self.allowed_origins {
             expect(

@@ -17,7 +17,7 @@ use crate::reply::Reply;
 use crate::rotation::State;
 use crate::secret::Secret;
 use crate::store::{Ended, Session, User, Which};
-use crate::{Auth, Denied, Fault, Refusal};
+use crate::{Auth, Config, Denied, Fault, Refusal};
 
 use http::StatusCode;
 
@@ -206,7 +206,7 @@ impl Auth {
         let claims = AccessClaims {
             iss: config.issuer.clone(),
             sub: user.id.to_string(),
-            aud: Audience::from(config.audience.as_str()),
+            aud: audience(config),
             exp: now.seconds() + lives,
             iat: now.seconds(),
             jti: uuid::Builder::from_random_bytes(jti).into_uuid().to_string(),
@@ -220,6 +220,14 @@ impl Auth {
         let token =
             self.ring().sign(&claims).map_err(|error| Fault::new("signing an access token", error))?;
         Ok(Secret::from(token))
+    }
+}
+
+/// Our own name first, then those of the services that verify our tokens.
+fn audience(config: &Config) -> Audience {
+    match config.further_audiences.as_slice() {
+        [] => Audience::from(config.audience.as_str()),
+        further => Audience::from([std::slice::from_ref(&config.audience), further].concat()),
     }
 }
 

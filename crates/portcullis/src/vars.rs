@@ -39,6 +39,12 @@ impl Vars {
         }
     }
 
+    pub(crate) fn list(&mut self, name: &str, value: &mut Vec<String>) {
+        if let Some(list) = self.take(name) {
+            *value = list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
+        }
+    }
+
     pub(crate) fn seconds(&mut self, name: &str, value: &mut Duration) {
         let mut seconds = value.as_secs();
         self.value(name, &mut seconds);

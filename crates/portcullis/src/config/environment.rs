@@ -26,6 +26,7 @@ impl Config {
     /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; in development made with a random secret if it is not there | in development `.portcullis-secret` |
     /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
     /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
+    /// | `PORTCULLIS_FURTHER_AUDIENCES` | further names in `aud`, separated by commas: services that verify the tokens | none |
     /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
@@ -87,10 +88,8 @@ impl Vars {
         self.value("PORTCULLIS_ISSUER", &mut config.issuer);
         self.value("PORTCULLIS_AUDIENCE", &mut config.audience);
         self.value("PORTCULLIS_CLIENT_ID", &mut config.client_id);
-        if let Some(list) = self.take("PORTCULLIS_ALLOWED_ORIGINS") {
-            config.allowed_origins =
-                list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
-        }
+        self.list("PORTCULLIS_FURTHER_AUDIENCES", &mut config.further_audiences);
+        self.list("PORTCULLIS_ALLOWED_ORIGINS", &mut config.allowed_origins);
         self.seconds("PORTCULLIS_MAX_STALENESS", &mut config.max_staleness);
         self.seconds("PORTCULLIS_BODY_TIMEOUT", &mut config.body_timeout);
         self.choice(
