@@ -9,6 +9,7 @@ mod frameworks;
 mod issuer;
 mod issuer_keys;
 mod log;
+mod microservices;
 mod records;
 mod server;
 mod setup;
