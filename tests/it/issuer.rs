@@ -14,8 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::fixtures::ManualClock;
-
 pub const ISSUER: &str = "https://issuer.example";
 pub const AUDIENCE: &str = "orders";
 pub const USER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -32,7 +30,7 @@ pub fn jwks(seeds: &[u8]) -> Bytes {
 }
 
 /// What a token says that is good for a quarter of an hour.
-pub fn claims(clock: &ManualClock) -> AccessClaims {
+pub fn claims(clock: &dyn Clock) -> AccessClaims {
     let now = clock.now().seconds();
     AccessClaims {
         iss: ISSUER.into(),
@@ -51,12 +49,12 @@ pub fn claims(clock: &ManualClock) -> AccessClaims {
 }
 
 /// A good token of that key.
-pub fn token(seed: u8, clock: &ManualClock) -> String {
+pub fn token(seed: u8, clock: &dyn Clock) -> String {
     key(seed).sign(&claims(clock)).unwrap()
 }
 
 /// A good token of a key of that name, which nobody else has.
-pub fn token_of_key(kid: &str, clock: &ManualClock) -> String {
+pub fn token_of_key(kid: &str, clock: &dyn Clock) -> String {
     let ring = KeyRing::new(SigningKey::hmac(Algorithm::Hs256, &[9; 32], kid).unwrap());
     ring.sign(&claims(clock)).unwrap()
 }
