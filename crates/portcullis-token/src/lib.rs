@@ -47,6 +47,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claims::{AccessClaims, Audience};
+pub use compact_str::CompactString;
 pub use jwk::{Jwk, JwkSet};
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use key_set::{KeySet, LeftOut};

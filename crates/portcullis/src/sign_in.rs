@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use portcullis_token::{AccessClaims, Audience};
 use serde::Serialize;
 
@@ -204,14 +206,14 @@ impl Auth {
         let config = self.config();
         let jti = clock::random::<16>(&*config.entropy)?;
         let claims = AccessClaims {
-            iss: config.issuer.clone(),
-            sub: user.id.to_string(),
+            iss: config.issuer.as_str().into(),
+            sub: user.id.to_string().into(),
             aud: audience(config),
             exp: now.seconds() + lives,
             iat: now.seconds(),
-            jti: uuid::Builder::from_random_bytes(jti).into_uuid().to_string(),
-            client_id: config.client_id.clone(),
-            sid: session.id.to_string(),
+            jti: BASE64URL.encode(jti).into(),
+            client_id: config.client_id.as_str().into(),
+            sid: session.id.to_string().into(),
             auth_time: session.auth_time.seconds(),
             amr: session.amr.split(' ').map(str::to_owned).collect(),
             roles: user.roles.clone(),
@@ -225,10 +227,7 @@ impl Auth {
 
 /// Our own name first, then those of the services that verify our tokens.
 fn audience(config: &Config) -> Audience {
-    match config.further_audiences.as_slice() {
-        [] => Audience::from(config.audience.as_str()),
-        further => Audience::from([std::slice::from_ref(&config.audience), further].concat()),
-    }
+    std::iter::once(&config.audience).chain(&config.further_audiences).map(String::as_str).collect()
 }
 
 /// Whether the account stands in the answer.

@@ -110,7 +110,7 @@ async fn a_token_that_is_not_meant_for_here_is_a_401_everywhere() {
         ("expired", change(|claims| claims.exp = claims.iat)),
         ("from the future", change(|claims| (claims.iat, claims.exp) = (claims.iat + 61, claims.exp + 61))),
         ("no user's id", change(|claims| claims.sub = "admin".into())),
-        ("no session's id", change(|claims| claims.sid = String::new())),
+        ("no session's id", change(|claims| claims.sid = "".into())),
         ("another key", token(2, &service.clock)),
         ("another signature", flipped),
         ("a symmetric key named like the issuer's", {

@@ -250,7 +250,7 @@ fn what_was_signed_is_what_is_read() {
     };
     let sparse = AccessClaims {
         aud: Audience::from(AUDIENCE),
-        client_id: String::new(),
+        client_id: "".into(),
         amr: vec![],
         roles: vec![],
         permissions: vec![],
