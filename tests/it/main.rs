@@ -6,7 +6,10 @@ mod client;
 mod faulty;
 mod fixtures;
 mod frameworks;
+mod issuer;
+mod issuer_keys;
 mod log;
+mod microservices;
 mod records;
 mod server;
 mod setup;
@@ -64,6 +67,8 @@ macro_rules! http_suites {
         mod revoke;
         #[path = "../suite/http/sessions.rs"]
         mod sessions;
+        #[path = "../suite/http/verifier.rs"]
+        mod verifier;
     };
 }
 

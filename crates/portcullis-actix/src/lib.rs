@@ -1,68 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "issuer")]
+mod routes;
+
 use std::fmt;
 use std::ops::Deref;
 
 use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{Payload, Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::rt::time::timeout;
-use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, rt, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use portcullis::http::{Headers, mount_path};
-use portcullis::{Auth, Denied, Fault, Identity, Refusal};
+use portcullis::{Denied, Fault, Gate, Headers, Identity, Refusal};
 
-/// An application with everything set up: the routes under `mount` (such as `/auth`; not the root, which would take every
-/// path), and what the extractors need.
-/// Write it where `App::new()` stood.
-pub fn app(
-    auth: &Auth,
-    mount: &str,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody + use<>>,
-        Error = Error,
-        InitError = (),
-    > + use<>,
-> {
-    App::new().wrap(portcullis(auth)).configure(auth_routes(auth, mount))
-}
-
-/// The routes alone, and the issuer's metadata at the root of the host (RFC 8414 §3), for `.configure(…)` of an application that wraps itself in [`portcullis()`].
-pub fn auth_routes(auth: &Auth, mount: &str) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
-    let (auth, mount) = (auth.clone(), mount_path(mount));
-    move |config| {
-        if let Some(path) = auth.metadata_path() {
-            let auth = auth.clone();
-            let answer = move |request, body| answer(auth.clone(), String::new(), request, body);
-            config.service(web::resource(path).to(answer));
-        }
-        let scope = web::scope(&mount);
-        let answer = move |request, body| answer(auth.clone(), mount.clone(), request, body);
-        config.service(scope.default_service(web::to(answer)));
-    }
-}
-
-async fn answer(
-    auth: Auth,
-    mount: String,
-    request: HttpRequest,
-    body: web::Payload,
-) -> Result<HttpResponse, Refused> {
-    let body = portcullis::http::read(body);
-    let body = timeout(auth.config().body_timeout, body).await.map_err(|_| Denied::BodyTooSlow)??;
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let path = request.uri().path().strip_prefix(&*mount).unwrap_or_default();
-    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let request = portcullis::http::request(request.method().as_str(), path, headers, body)?;
-    // A task of its own, so that a client who hangs up does not stop a logout half way.
-    let answered = rt::spawn(async move { auth.handle(request, peer).await }).await;
-    Ok(respond(answered.map_err(|error| Fault::new("answering a request", error))?))
-}
+#[cfg(feature = "issuer")]
+pub use routes::{app, auth_routes};
 
 fn respond(response: http::Response<bytes::Bytes>) -> HttpResponse {
     let status =
@@ -78,33 +32,34 @@ fn respond(response: http::Response<bytes::Bytes>) -> HttpResponse {
     translated.body(response.into_body())
 }
 
-/// Gives the extractors of an application what they need: `.wrap(portcullis(&auth))`. [`app`] has it already.
-pub fn portcullis<S, B>(
-    auth: &Auth,
+/// Gives the extractors of an application what they need: `.wrap(portcullis(&auth))`, which `app` has already, or
+/// `.wrap(portcullis(&verifier))` in a service that only verifies tokens.
+pub fn portcullis<S, B, G: Clone + Into<Gate>>(
+    gate: &G,
 ) -> impl Transform<S, ServiceRequest, Response = ServiceResponse<EitherBody<B>>, Error = Error, InitError = ()>
-+ use<S, B>
++ use<S, B, G>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    wrap(auth, false)
+    wrap(gate.clone().into(), false)
 }
 
-/// Guards a scope: `web::scope("/notes").wrap(require_user(&auth))`. Without a signed-in user nothing in it is
+/// Guards a scope: `web::scope("/notes").wrap(require_user(&auth))`, or with a verifier. Without a signed-in user nothing in it is
 /// reached, but for `OPTIONS`, which browsers send without credentials.
-pub fn require_user<S, B>(
-    auth: &Auth,
+pub fn require_user<S, B, G: Clone + Into<Gate>>(
+    gate: &G,
 ) -> impl Transform<S, ServiceRequest, Response = ServiceResponse<EitherBody<B>>, Error = Error, InitError = ()>
-+ use<S, B>
++ use<S, B, G>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    wrap(auth, true)
+    wrap(gate.clone().into(), true)
 }
 
 fn wrap<S, B>(
-    auth: &Auth,
+    gate: Gate,
     closed: bool,
 ) -> impl Transform<S, ServiceRequest, Response = ServiceResponse<EitherBody<B>>, Error = Error, InitError = ()>
 + use<S, B>
@@ -112,16 +67,15 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    let auth = auth.clone();
     from_fn(move |request: ServiceRequest, next: Next<B>| {
-        let auth = auth.clone();
+        let gate = gate.clone();
         async move {
             if closed
-                && let Err(refusal) = auth.admit(request.method().as_str(), &Fields(request.headers())).await
+                && let Err(refusal) = gate.admit(request.method().as_str(), &Fields(request.headers())).await
             {
                 return Ok(request.into_response(Refused(refusal).error_response().map_into_right_body()));
             }
-            request.extensions_mut().insert(auth);
+            request.extensions_mut().insert(gate);
             let response = next.call(request).await?;
             // An `Option` around an extractor hides what was wrong; the answer of the handler does not count then.
             let hidden = response.request().extensions_mut().remove::<Hidden>();
@@ -179,13 +133,13 @@ impl FromRequest for MaybeUser {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         async move {
-            let auth = request.extensions().get::<Auth>().cloned();
-            let auth = auth.ok_or_else(|| {
+            let gate = request.extensions().get::<Gate>().cloned();
+            let gate = gate.ok_or_else(|| {
                 // Said here, since an `Option` would swallow the error.
                 tracing::error!("a user was asked for in an application without .wrap(portcullis(&auth))");
                 Fault::new("finding the user", "wrap the application in portcullis(&auth)")
             })?;
-            let user = auth.authenticate(request.method().as_str(), &Fields(request.headers())).await;
+            let user = gate.authenticate(request.method().as_str(), &Fields(request.headers())).await;
             Ok(Self(user.inspect_err(|refusal| {
                 request.extensions_mut().insert(Hidden(refusal.clone().into()));
             })?))
@@ -227,7 +181,7 @@ impl ResponseError for Refused {
 struct Fields<'a>(&'a HeaderMap);
 
 impl Headers for Fields<'_> {
-    fn each(&self, name: &str, see: &mut dyn FnMut(&str)) {
+    fn each<'h>(&'h self, name: &str, see: &mut dyn FnMut(&'h str)) {
         self.0.get_all(name).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()).for_each(see);
     }
 }

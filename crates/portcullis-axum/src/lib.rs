@@ -1,82 +1,86 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "issuer")]
+mod routes;
+
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::ops::Deref;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{
-    ConnectInfo, FromRef, FromRequestParts, NestedPath, OptionalFromRequestParts, OriginalUri, Request, State,
-};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{Route, any};
-use portcullis::{Auth, Denied, Fault, Identity, Refusal};
-use tokio::time::timeout;
+use axum::routing::Route;
+use portcullis::{Gate, Identity, Refusal, Verifier};
 use tower::{Layer, Service};
 
-/// The routes, to be nested: `.nest("/auth", auth_router(&auth))`.
-///
-/// Serve with `into_make_service_with_connect_info::<SocketAddr>()`, so that sessions and events know the
-/// client's address.
-pub fn auth_router<S: Clone + Send + Sync + 'static>(auth: &Auth) -> Router<S> {
-    let auth = auth.clone();
-    Router::new().fallback(move |request| answer(auth.clone(), request))
-}
-
-/// The issuer's metadata where RFC 8414 §3 wants them, at the root of the host: `.merge(well_known(&auth))` beside the
-/// nested routes. Empty if the issuer is no address.
-pub fn well_known<S: Clone + Send + Sync + 'static>(auth: &Auth) -> Router<S> {
-    let Some(path) = auth.metadata_path() else { return Router::new() };
-    let auth = auth.clone();
-    Router::new().route(&path, any(move |request| answer(auth.clone(), request)))
-}
-
-async fn answer(auth: Auth, request: Request) -> Result<Response, Refused> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let (mut head, body) = request.into_parts();
-    // What is left of `/auth//login` is `/login` to axum, and `//login` to everybody else.
-    if let (Some(mount), Some(OriginalUri(whole))) =
-        (head.extensions.get::<NestedPath>(), head.extensions.get())
-        && let Some(Ok(path)) = whole.path().strip_prefix(mount.as_str()).map(str::parse)
-    {
-        head.uri = path;
-    }
-    let body = portcullis::http::read(body.into_data_stream());
-    let body = timeout(auth.config().body_timeout, body).await.map_err(|_| Denied::BodyTooSlow)??;
-    let request = Request::from_parts(head, body);
-    // A task of its own, so that a client who hangs up does not stop a logout half way.
-    let answered = tokio::spawn(async move { auth.handle(request, peer).await }).await;
-    Ok(answered.map_err(|error| Fault::new("answering a request", error))?.map(Body::from))
-}
+#[cfg(feature = "issuer")]
+pub use routes::{auth_router, well_known};
 
 /// Guards the routes that a router has so far: `.route_layer(require_user(&auth))`. Without a signed-in user none of
 /// them is reached, but for `OPTIONS`, which browsers send without credentials. Routes that are added later are not
 /// guarded. (`.layer` would guard the fallback too, and after a `.merge` answer 401 for every unknown path.)
-pub fn require_user(
-    auth: &Auth,
+///
+/// Takes an `Auth` or a [`Verifier`].
+pub fn require_user<G: Clone + Into<Gate>>(
+    gate: &G,
 ) -> impl Layer<
     Route,
     Service = impl Service<Request, Response = Response, Error = Infallible, Future: Send>
               + Clone
               + Send
               + Sync
-              + use<>,
+              + use<G>,
 > + Clone
 + Send
 + Sync
-+ use<> {
-    middleware::from_fn_with_state(auth.clone(), admit)
++ use<G> {
+    let gate: Gate = gate.clone().into();
+    middleware::from_fn_with_state(gate, admit)
 }
 
-async fn admit(State(auth): State<Auth>, request: Request, next: Next) -> Result<Response, Refused> {
-    auth.admit(request.method().as_str(), request.headers()).await?;
+async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Result<Response, Refused> {
+    gate.admit(request.method().as_str(), request.headers()).await?;
     Ok(next.run(request).await)
 }
 
-/// The signed-in user; 401 without one. Needs an [`Auth`] in the router's state, which the compiler checks.
+/// A router's state by which the extractors can tell who sent a request.
+///
+/// Whatever an `Auth` can be taken from is one: `Auth` itself, and every state with `FromRef` for it. A service that
+/// only verifies has [`Verifying`] as its state, or implements this for its own.
+#[diagnostic::on_unimplemented(
+    message = "a user is asked for, and the router's state `{Self}` cannot tell who it is",
+    label = "neither an `Auth` nor a `Verifier` is known to this state",
+    note = "an application that issues tokens: `.with_state(auth)`, or `impl FromRef<{Self}> for Auth`",
+    note = "a service that only verifies them: `.with_state(Verifying(verifier))`, or `impl Gated for {Self}`"
+)]
+pub trait Gated {
+    /// Who is asked.
+    fn gate(&self) -> Gate;
+}
+
+#[cfg(feature = "issuer")]
+impl<S> Gated for S
+where
+    portcullis::Auth: axum::extract::FromRef<S>,
+{
+    fn gate(&self) -> Gate {
+        <portcullis::Auth as axum::extract::FromRef<S>>::from_ref(self).into()
+    }
+}
+
+/// The state of a service that only verifies tokens and has no other: `.with_state(Verifying(verifier))`.
+#[derive(Debug, Clone)]
+pub struct Verifying(pub Verifier);
+
+impl Gated for Verifying {
+    fn gate(&self) -> Gate {
+        self.0.clone().into()
+    }
+}
+
+/// The signed-in user; 401 without one. Needs [`Gated`] of the router's state, which the compiler checks.
 ///
 /// `Option<CurrentUser>` is `None` only if no credential was sent: one that is not valid is a 401, and a failure
 /// of the store a 500.
@@ -100,32 +104,23 @@ impl Deref for CurrentUser {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for CurrentUser
-where
-    Auth: FromRef<S>,
-{
+impl<S: Gated + Send + Sync> FromRequestParts<S> for CurrentUser {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        Ok(Self(Auth::from_ref(state).require(parts.method.as_str(), &parts.headers).await?))
+        Ok(Self(state.gate().require(parts.method.as_str(), &parts.headers).await?))
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for MaybeUser
-where
-    Auth: FromRef<S>,
-{
+impl<S: Gated + Send + Sync> FromRequestParts<S> for MaybeUser {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        Ok(Self(Auth::from_ref(state).authenticate(parts.method.as_str(), &parts.headers).await?))
+        Ok(Self(state.gate().authenticate(parts.method.as_str(), &parts.headers).await?))
     }
 }
 
-impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser
-where
-    Auth: FromRef<S>,
-{
+impl<S: Gated + Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Refused> {

@@ -3,6 +3,9 @@
 //! For each row a server process on one core has two routes that say hello, one of them guarded; a client on the other
 //! core asks for the one and the other in turn, and the server's own processor time is read from the kernel (Linux).
 
+// A benchmark is a program to look at: it prints, and stops where something is not as it was set up.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

@@ -107,7 +107,7 @@ fn rsa_private(der: &[u8]) -> Result<Jwk, KeyError> {
 /// RFC 5915; the curve stands in it, or beside it in PKCS #8.
 fn ec_private(der: &[u8], beside: Option<ObjectIdentifier>) -> Result<Jwk, KeyError> {
     let key = EcPrivateKey::from_der(der).map_err(|_| malformed("no EC private key"))?;
-    let inside = key.parameters.and_then(|EcParameters::NamedCurve(curve)| Some(curve));
+    let inside = key.parameters.map(|EcParameters::NamedCurve(curve)| curve);
     let algorithm = match (inside, beside) {
         (Some(one), Some(other)) if one != other => return Err(KeyError::Unfit("crv")),
         (one, other) => curve_of(one.or(other).ok_or(KeyError::Unfit("crv"))?)?,

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{AccessClaims, crypto};
+use crate::{AccessClaims, Rejected, crypto};
 
 /// Every permission there is, in an order that only ever grows at its end. Cheap to clone.
 ///
@@ -70,6 +70,12 @@ pub enum RegistryError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the permissions are packed with another registry")]
 pub struct UnknownRegistry;
+
+impl From<UnknownRegistry> for Rejected {
+    fn from(_: UnknownRegistry) -> Self {
+        Rejected::Permissions
+    }
+}
 
 impl PermissionRegistry {
     /// The registry of these names in this order.

@@ -103,6 +103,9 @@ pub enum Rejected {
     /// `exp` lies further behind `iat` than is allowed.
     #[error("it was made to live too long")]
     TooLongLived,
+    /// The permissions are packed with another registry than the one at hand.
+    #[error("the permissions are packed with another registry")]
+    Permissions,
     /// `nbf` or `iat` lies in the future.
     #[error("`nbf` or `iat` lies in the future")]
     NotYetValid,

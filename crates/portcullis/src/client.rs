@@ -9,7 +9,8 @@ use subtle::ConstantTimeEq;
 
 use portcullis_token::Audience;
 
-use crate::http::{Fields, Headers};
+use crate::headers::Headers;
+use crate::http::Fields;
 use crate::secret::Secret;
 use crate::{Auth, Denied};
 

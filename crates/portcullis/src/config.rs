@@ -12,6 +12,7 @@ use portcullis_token::{Algorithm, SigningKey, VerifyingKey};
 
 use crate::client::Client;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::config_error::ConfigError;
 use crate::event::Event;
 use crate::permission::Grants;
 use crate::secret::Secret;
@@ -35,6 +36,9 @@ pub struct Config {
     pub base_url: Option<String>,
     /// `aud` of every token, demanded when one is presented.
     pub audience: String,
+    /// Further names in `aud` of every token: the services that verify this application's tokens, each by the name that it
+    /// demands. Each of them can use the token at all the others.
+    pub further_audiences: Vec<String>,
     /// `client_id` of every token (RFC 9068 §2.2).
     pub client_id: String,
     /// The programs that may ask whether a token is good (RFC 7662), and take back their own (RFC 7009).
@@ -99,6 +103,9 @@ pub struct AccessConfig {
     pub permissions: Vec<String>,
     /// What each role may do.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// How many bytes are used to remember tokens that verified, so that the next request with one costs a look-up:
+    /// 16 MiB; 0 remembers none.
+    pub cache_bytes: usize,
 }
 
 /// How signing keys of our own making are rotated.
@@ -180,39 +187,6 @@ pub struct PasswordConfig {
     pub queue: usize,
 }
 
-/// What is wrong with a configuration: everything, not only the first.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ConfigError(Vec<String>);
-
-impl ConfigError {
-    /// A sentence for each mistake.
-    pub fn mistakes(&self) -> &[String] {
-        &self.0
-    }
-}
-
-impl From<Vec<String>> for ConfigError {
-    fn from(mistakes: Vec<String>) -> Self {
-        Self(mistakes)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration has mistakes:")?;
-        self.0.iter().try_for_each(|mistake| write!(f, "\n  - {mistake}"))
-    }
-}
-
-/// `main` prints its error with `Debug`; a person reads it.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 impl Config {
     /// Safe defaults under that secret.
     pub fn new(secret: impl Into<Secret>) -> Self {
@@ -223,6 +197,7 @@ impl Config {
             issuer: "portcullis".to_owned(),
             base_url: None,
             audience: "portcullis".to_owned(),
+            further_audiences: Vec::new(),
             client_id: "portcullis".to_owned(),
             clients: Vec::new(),
             allowed_origins: Vec::new(),
@@ -266,6 +241,10 @@ impl Config {
         }
         expect(!self.issuer.is_empty(), "issuer: must not be empty");
         expect(!self.audience.is_empty(), "audience: must not be empty");
+        expect(
+            self.further_audiences.iter().all(|name| !name.is_empty() && *name != self.audience),
+            "further_audiences: none may be empty, or the audience itself",
+        );
         expect(!self.client_id.is_empty(), "client_id: must not be empty");
         expect(
             self.base_url.as_deref().is_none_or(|url| address(url).is_some()),
@@ -318,7 +297,7 @@ impl Config {
         if let Err(ConfigError(more)) = Grants::new(&self.access) {
             mistakes.extend(more);
         }
-        if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
+        ConfigError::unless_empty(mistakes)
     }
 
     /// The public address of the routes, if the issuer is an address.
@@ -357,6 +336,7 @@ impl Default for AccessConfig {
             clock_skew: Duration::from_secs(60),
             permissions: Vec::new(),
             grants: BTreeMap::new(),
+            cache_bytes: 16 * 1024 * 1024,
         }
     }
 }

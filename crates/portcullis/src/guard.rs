@@ -4,7 +4,7 @@ use http::Uri;
 
 use crate::Denied;
 use crate::config::{Config, Mode};
-use crate::http::Headers;
+use crate::headers::Headers;
 
 /// Refuses a state-changing request that a browser sent for another site (OWASP: cross-site request forgery).
 ///
@@ -15,14 +15,14 @@ pub(crate) fn own_origin(config: &Config, method: &str, headers: &dyn Headers) -
         return Ok(());
     }
     let origin = headers.first("origin");
-    if origin.as_ref().is_some_and(|origin| config.allowed_origins.contains(origin)) {
+    if origin.is_some_and(|origin| config.allowed_origins.iter().any(|allowed| allowed == origin)) {
         return Ok(());
     }
-    match (headers.first("sec-fetch-site").as_deref(), origin) {
+    match (headers.first("sec-fetch-site"), origin) {
         // `none`: typed or bookmarked by the user.
         (Some("same-origin" | "none"), _) => Ok(()),
         (Some(_), _) => Err(Denied::ForeignOrigin("Sec-Fetch-Site")),
-        (None, Some(origin)) if !is_own(config, &origin, headers) => Err(Denied::ForeignOrigin("Origin")),
+        (None, Some(origin)) if !is_own(config, origin, headers) => Err(Denied::ForeignOrigin("Origin")),
         (None, _) => Ok(()),
     }
 }
@@ -42,7 +42,7 @@ fn is_own(config: &Config, origin: &str, headers: &dyn Headers) -> bool {
         "http" => config.mode == Mode::Development || is_loopback(origin),
         _ => false,
     };
-    trusted && authority.eq_ignore_ascii_case(&host)
+    trusted && authority.eq_ignore_ascii_case(host)
 }
 
 fn is_loopback(origin: &str) -> bool {

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::pin::pin;
 
 use bytes::Bytes;
-use cookie::Cookie;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{Stream, StreamExt};
 use http::request::Parts;
@@ -19,6 +18,7 @@ use crate::client::Client;
 use crate::clock::Time;
 use crate::event::Event;
 use crate::features::metadata;
+use crate::headers::Headers;
 use crate::identity::Identity;
 use crate::reply::Reply;
 use crate::{Auth, Denied, Refusal, features, guard};
@@ -79,51 +79,6 @@ pub fn request<'h>(
         }
     }
     Ok(request)
-}
-
-/// The fields of a request's head, whatever the framework's type for them.
-pub trait Headers {
-    /// Shows every value of the field `name` (lower case) that is UTF-8, in order.
-    fn each(&self, name: &str, see: &mut dyn FnMut(&str));
-}
-
-impl Headers for HeaderMap {
-    fn each(&self, name: &str, see: &mut dyn FnMut(&str)) {
-        self.get_all(name)
-            .iter()
-            .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
-            .for_each(see);
-    }
-}
-
-impl dyn Headers + '_ {
-    pub(crate) fn first(&self, name: &str) -> Option<String> {
-        let mut first = None;
-        self.each(name, &mut |value| first = first.take().or_else(|| Some(value.to_owned())));
-        first
-    }
-
-    /// The one value of that cookie; an empty one counts as none.
-    pub(crate) fn cookie(&self, name: &str) -> Result<Option<String>, Denied> {
-        let mut found: Option<String> = None;
-        let mut ambiguous = false;
-        self.each("cookie", &mut |header| {
-            for cookie in Cookie::split_parse(header).flatten().filter(|cookie| cookie.name() == name) {
-                match &found {
-                    Some(one) if one != cookie.value() => ambiguous = true,
-                    Some(_) => {}
-                    None => found = Some(cookie.value().to_owned()),
-                }
-            }
-        });
-        // A page on a neighbouring host may have planted the second one.
-        if ambiguous {
-            return Err(Denied::InvalidRequest(
-                "two cookies of one name were sent; clear the site's cookies",
-            ));
-        }
-        Ok(found.filter(|value| !value.is_empty()))
-    }
 }
 
 impl Auth {
@@ -287,7 +242,7 @@ fn not_answered(method: &Method, here: &[(&Route, &str)]) -> Answer {
 /// Whether the body is of that type, and in UTF-8.
 fn is(media_type: &str, headers: &HeaderMap) -> bool {
     let kind = <dyn Headers>::first(headers, "content-type").unwrap_or_default();
-    let (essence, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
+    let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
     // RFC 8259 §8.1: JSON is UTF-8.
     let charset = parameters.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     essence.trim().eq_ignore_ascii_case(media_type)

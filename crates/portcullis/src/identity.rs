@@ -1,229 +1,113 @@
 //! Who is asking, and how that was proved.
 
-use std::fmt::Display;
-use std::future::Future;
 use std::sync::Arc;
 
-use portcullis_token::{AccessClaims, Permissions, Rejected};
+use portcullis_token::{AccessClaims, Expect, KeySet, PermissionRegistry, Permissions, Rejected, TokenCache};
 
+use crate::Denied;
 use crate::clock::Time;
-use crate::features::register::Created;
-use crate::hashing::Matched;
-use crate::http::Headers;
 use crate::id::{SessionId, UserId};
-use crate::reply::access_cookie_name;
-use crate::signing_keys::InUse;
-use crate::store::{PasswordRecord, User};
-use crate::{Auth, Denied, Fault, Refusal, guard};
 
-/// A signed-in user, as their access token says.
+/// A signed-in user, as their access token says. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct Identity(Arc<Named>);
+
+/// What a token says, its names read.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
     user: UserId,
     session: SessionId,
-    claims: AccessClaims,
     permissions: Permissions,
+    claims: AccessClaims,
 }
 
 impl Identity {
     /// The user's id.
     pub fn id(&self) -> UserId {
-        self.user
+        self.0.user
     }
 
     /// The session's id.
     pub fn session(&self) -> SessionId {
-        self.session
+        self.0.session
     }
 
     /// The user's roles when the token was issued.
     pub fn roles(&self) -> &[String] {
-        &self.claims.roles
+        &self.claims().roles
     }
 
     /// Whether the user had that role when the token was issued.
     pub fn has_role(&self, role: &str) -> bool {
-        self.claims.roles.iter().any(|one| one == role)
+        self.roles().iter().any(|one| one == role)
     }
 
-    /// What the user might do when the token was issued.
+    /// What the user could do when the token was issued.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
-        self.permissions.names()
+        self.0.permissions.names()
     }
 
-    /// Whether the user might do that when the token was issued.
+    /// Whether the user had that permission when the token was issued.
     pub fn has_permission(&self, name: &str) -> bool {
-        self.permissions.contains(name)
+        self.0.permissions.contains(name)
     }
 
     /// When the user last proved who they are.
     pub fn auth_time(&self) -> Time {
-        Time::from_seconds(self.claims.auth_time)
+        Time::from_seconds(self.claims().auth_time)
     }
 
     /// When the token was issued.
     pub fn issued_at(&self) -> Time {
-        Time::from_seconds(self.claims.iat)
+        Time::from_seconds(self.claims().iat)
     }
 
     /// How they did (RFC 8176).
     pub fn amr(&self) -> &[String] {
-        &self.claims.amr
+        &self.claims().amr
     }
 
     /// Everything the token says.
     pub fn claims(&self) -> &AccessClaims {
-        &self.claims
+        &self.0.claims
     }
 }
 
-/// Evidence that somebody proved who they are; only a check that succeeded makes one, and only with one does a
-/// session start.
-pub(crate) struct Proof {
-    pub(crate) user: User,
-    /// How (RFC 8176).
-    pub(crate) amr: &'static str,
+/// Whom the tokens name that verified before, so that verifying one again costs a look-up. Belongs to one set of keys
+/// and is thrown away with it, or a retired key would live on here.
+pub(crate) struct Recognised {
+    cache: TokenCache<Named>,
+    /// What packed permissions are numbers in.
+    pub(crate) registry: Option<PermissionRegistry>,
 }
 
-impl Proof {
-    /// By their password.
-    pub(crate) fn password(record: PasswordRecord, _: &Matched) -> Self {
-        Self { user: record.user, amr: "pwd" }
+impl Recognised {
+    /// Room for that many bytes; 0 remembers nothing.
+    pub(crate) fn new(bytes: usize, registry: Option<PermissionRegistry>) -> Self {
+        Self { cache: TokenCache::new(bytes), registry }
     }
 
-    /// By having chosen the password of an account that did not exist before.
-    pub(crate) fn registration(created: Created) -> Self {
-        Self { user: created.into_user(), amr: "pwd" }
-    }
-}
-
-impl Auth {
-    /// Who sent a request, by its access token: the way in for the application's own handlers.
-    ///
-    /// `None` only if no credential was sent. Verifying does no I/O but for one read of revocations and keys each
-    /// [`max_staleness`](crate::Config::max_staleness), and one each second while tokens of unknown keys come. A token from a cookie counts for a state-changing
-    /// method only if the request comes from our own pages.
-    ///
-    /// # Errors
-    /// [`Denied`] for a credential that is not valid; a [`Fault`] if the store is silent.
-    pub fn authenticate(
+    /// Whom a token names, if everything about it is right at `now`.
+    pub(crate) fn identify(
         &self,
-        method: &str,
-        headers: &dyn Headers,
-    ) -> impl Future<Output = Result<Option<Identity>, Refusal>> + Send + use<'_> {
-        let now = self.now();
-        let token = self.presented(method, headers);
-        async move {
-            let Some(token) = token? else { return Ok(None) };
-            Ok(Some(self.identify(&token, now).await?))
-        }
+        keys: &KeySet,
+        token: &str,
+        expect: &Expect,
+        now: Time,
+    ) -> Result<Identity, Rejected> {
+        self.cache.verify(keys, token, expect, now.seconds(), |claims| self.named(claims)).map(Identity)
     }
 
-    /// Whom an access token names, however it came here; `None` if it is not good.
-    pub(crate) async fn recognise(&self, token: &str, now: Time) -> Result<Option<Identity>, Fault> {
-        match self.identify(token, now).await {
-            Ok(identity) => Ok(Some(identity)),
-            Err(Refusal::Denied(_)) => Ok(None),
-            Err(Refusal::Fault(fault)) => Err(fault),
-        }
-    }
-
-    /// Who sent a request that needs a user.
-    ///
-    /// # Errors
-    /// As [`Auth::authenticate`], and [`Denied::Unauthenticated`] if no credential was sent.
-    pub fn require(
-        &self,
-        method: &str,
-        headers: &dyn Headers,
-    ) -> impl Future<Output = Result<Identity, Refusal>> + Send + use<'_> {
-        let user = self.authenticate(method, headers);
-        async move { Ok(user.await?.ok_or(Denied::Unauthenticated)?) }
-    }
-
-    /// Whether a request may go on to routes that need a user, for what guards many of them at once: as
-    /// [`Auth::require`], but `OPTIONS` passes, which browsers send without credentials.
-    ///
-    /// # Errors
-    /// As [`Auth::require`].
-    pub fn admit(
-        &self,
-        method: &str,
-        headers: &dyn Headers,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send + use<'_> {
-        let exempt = method == "OPTIONS";
-        let user = self.require(method, headers);
-        async move { if exempt { Ok(()) } else { user.await.map(drop) } }
-    }
-
-    /// The access token that a request brought.
-    fn presented(&self, method: &str, headers: &dyn Headers) -> Result<Option<String>, Denied> {
-        let bearer = bearer(headers)?;
-        let cookie = match self.config().cookies.access_cookie {
-            true => headers.cookie(access_cookie_name(self.config()))?,
-            false => None,
-        };
-        match (bearer, cookie) {
-            (Some(_), Some(_)) => Err(Denied::InvalidRequest("send the access token in one way, not in two")),
-            (None, Some(token)) => {
-                guard::own_origin(self.config(), method, headers)?;
-                Ok(Some(token))
-            }
-            (bearer, None) => Ok(bearer),
-        }
-    }
-
-    /// Whose token that is, by keys and revocations of which the store was heard within `max_staleness`.
-    async fn identify(&self, token: &str, now: Time) -> Result<Identity, Refusal> {
-        let verify = |keys: &InUse| keys.ring.verify(token, self.expect(), now.seconds());
-        // In this order: what was fresh is in the keys that are looked at afterwards.
-        let mut fresh = self.revoked().is_fresh(now);
-        let mut keys = self.keys().in_use();
-        let mut verdict = verify(&keys);
-        if matches!(verdict, Err(Rejected::UnknownKey)) {
-            self.revoked().ask_for_a_key(now).await?;
-            fresh = self.revoked().is_fresh(now);
-            keys = self.keys().in_use();
-            verdict = verify(&keys);
-        }
-        if verdict.is_ok() && !fresh {
-            self.freshen(now).await?;
-            let latest = self.keys().in_use();
-            if !Arc::ptr_eq(&keys, &latest) {
-                verdict = verify(&latest);
-            }
-        }
-        let refused = |why: &dyn Display| {
-            tracing::debug!(target: "portcullis::token", rejected = %why, "access token refused");
-            Denied::InvalidToken
-        };
-        let claims = verdict.map_err(|rejected| refused(&rejected))?;
-        // Its user comes back with a new one, packed with the registry of today.
-        let permissions = claims.granted(self.grants().registry()).map_err(|unknown| refused(&unknown))?;
-        let user = claims.sub.parse().map_err(|_| Denied::InvalidToken)?;
-        let session = claims.sid.parse().map_err(|_| Denied::InvalidToken)?;
-        if self.revoked().contains(session) {
-            return Err(Denied::InvalidToken.into());
-        }
-        Ok(Identity { user, session, claims, permissions })
+    fn named(&self, claims: AccessClaims) -> Result<Named, Rejected> {
+        let user = claims.sub.parse().map_err(|_| Rejected::Claims)?;
+        let session = claims.sid.parse().map_err(|_| Rejected::Claims)?;
+        let permissions = claims.granted(self.registry.as_ref())?;
+        Ok(Named { user, session, permissions, claims })
     }
 }
 
-/// The token of `Authorization: Bearer` (RFC 6750 §2.1). Another scheme is somebody else's business.
-fn bearer(headers: &dyn Headers) -> Result<Option<String>, Denied> {
-    let mut sent = 0;
-    let mut found = Ok(None);
-    headers.each("authorization", &mut |value| {
-        sent += 1;
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        if scheme.eq_ignore_ascii_case("bearer") {
-            let token = token.trim_matches(' ');
-            let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-            found = if fits { Ok(Some(token.to_owned())) } else { Err(Denied::InvalidToken) };
-        }
-    });
-    if sent > 1 {
-        return Err(Denied::InvalidRequest("send one Authorization header"));
-    }
-    found
+/// What a client learns of a token that was refused; the log says why.
+pub(crate) fn refused(rejected: Rejected) -> Denied {
+    tracing::debug!(target: "portcullis::token", %rejected, "access token refused");
+    Denied::InvalidToken
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis_token::{PackedPermissions, PermissionRegistry, SignError};
 
-use crate::config::{AccessConfig, ConfigError};
+use crate::config::AccessConfig;
+use crate::config_error::ConfigError;
 use crate::id::{SessionId, UserId};
 use crate::store::User;
 use crate::{Auth, Denied, Fault, Refusal};
@@ -28,12 +29,12 @@ impl Grants {
             return Ok(grants);
         }
         let registry = PermissionRegistry::new(config.permissions.iter().map(String::as_str))
-            .map_err(|error| ConfigError::from(vec![format!("access.permissions: {error}")]))?;
+            .map_err(|error| ConfigError(vec![format!("access.permissions: {error}")]))?;
         let unknown: Vec<_> = grants.strangers(&registry).collect();
         if unknown.is_empty() {
             Ok(Self { registry: Some(registry), ..grants })
         } else {
-            Err(ConfigError::from(unknown))
+            Err(ConfigError(unknown))
         }
     }
 

@@ -1,17 +1,13 @@
 //! Answers. This is the only place where one is built.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+#[cfg(feature = "issuer")]
+mod published;
+
 use bytes::Bytes;
-use cookie::Cookie;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Mode, SameSite, without_prefix};
-use crate::http::{Call, Headers};
-use crate::secret::Secret;
 use crate::{Denied, Fault, Refusal};
 
 /// An answer under way.
@@ -42,18 +38,6 @@ impl Reply {
     /// A document of a standard, as that has it: not in the envelope of our own answers.
     pub(crate) fn document(body: &impl Serialize) -> Result<Self, Fault> {
         Self::json(StatusCode::OK, JSON, body)
-    }
-
-    /// A document for everybody, whoever asks: caches may keep it, and pages of every origin may read it. It says the
-    /// same to all and no cookie decides about it, so there is nothing that another site could read with somebody's eyes.
-    pub(crate) fn public(call: &Call, kind: &'static str, body: &impl Serialize) -> Result<Self, Fault> {
-        let whole = Self::json(StatusCode::OK, kind, body)?;
-        let tag = format!("\"{}\"", BASE64URL.encode(&Sha256::digest(&whole.body)[..16]));
-        let reply = if is_known(&call.headers, &tag) { Self::empty(StatusCode::NOT_MODIFIED) } else { whole };
-        reply
-            .header(header::CACHE_CONTROL, FIVE_MINUTES)
-            .header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
-            .header_text(header::ETAG, &tag)
     }
 
     /// An answer without a body.
@@ -143,40 +127,6 @@ impl Reply {
         Ok(self)
     }
 
-    /// Sets the refresh token's cookie.
-    pub(crate) fn refresh_cookie(self, config: &Config, token: &Secret, seconds: u64) -> Result<Self, Fault> {
-        self.cookie(config, refresh_cookie_name(config), token.expose(), seconds)
-    }
-
-    /// Sets the access token's cookie.
-    pub(crate) fn access_cookie(self, config: &Config, token: &str, seconds: u64) -> Result<Self, Fault> {
-        self.cookie(config, access_cookie_name(config), token, seconds)
-    }
-
-    /// Takes back every cookie and what else the browser keeps of us.
-    pub(crate) fn signed_out(self, config: &Config) -> Result<Self, Fault> {
-        self.cookie(config, refresh_cookie_name(config), "", 0)?
-            .cookie(config, access_cookie_name(config), "", 0)?
-            .header_text(CLEAR_SITE_DATA, r#""cookies", "storage""#)
-    }
-
-    fn cookie(self, config: &Config, name: &str, value: &str, seconds: u64) -> Result<Self, Fault> {
-        let settings = &config.cookies;
-        let mut cookie = Cookie::build((name.to_owned(), value.to_owned()))
-            .http_only(true)
-            .secure(config.mode == Mode::Production)
-            .same_site(match settings.same_site {
-                SameSite::Strict => cookie::SameSite::Strict,
-                SameSite::Lax => cookie::SameSite::Lax,
-            })
-            .path(settings.path.clone())
-            .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX)));
-        if let Some(domain) = &settings.domain {
-            cookie = cookie.domain(domain.clone());
-        }
-        self.header_text(header::SET_COOKIE, &cookie.build().to_string())
-    }
-
     /// Adds what every answer bears unless it says otherwise.
     pub(crate) fn into_response(self) -> Response<Bytes> {
         let mut response = Response::new(self.body);
@@ -223,45 +173,11 @@ impl Denied {
     }
 }
 
-/// Whether the client has the document of that tag already (RFC 9110 §13.1.2, compared weakly).
-fn is_known(headers: &dyn Headers, tag: &str) -> bool {
-    let mut known = false;
-    headers.each("if-none-match", &mut |list| {
-        // A tag of ours holds no comma.
-        known |= list
-            .split(',')
-            .map(str::trim)
-            .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag);
-    });
-    known
-}
-
-/// The name of the refresh token's cookie in this mode.
-pub(crate) fn refresh_cookie_name(config: &Config) -> &str {
-    cookie_name(config, &config.cookies.refresh_name)
-}
-
-/// The name of the access token's cookie in this mode.
-pub(crate) fn access_cookie_name(config: &Config) -> &str {
-    cookie_name(config, &config.cookies.access_name)
-}
-
-fn cookie_name<'a>(config: &Config, name: &'a str) -> &'a str {
-    match config.mode {
-        Mode::Production => name,
-        Mode::Development => without_prefix(name),
-    }
-}
-
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 const BASIC: &str = r#"Basic realm="portcullis""#;
-/// A key is published long before it signs and after it has signed; so long it takes at the most until every cache knows
-/// that one is not good any more.
-const FIVE_MINUTES: &str = "public, max-age=300, stale-while-revalidate=60";
 const BEARER: &str = r#"Bearer realm="portcullis""#;
 const BEARER_INVALID: &str = r#"Bearer realm="portcullis", error="invalid_token""#;
-const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Nothing here may be cached, sniffed, framed or tell another site where the reader was.
 const ALWAYS: [(HeaderName, &str); 4] = [

@@ -13,13 +13,13 @@ use crate::event::action;
 use crate::features::refresh;
 use crate::http::{Answer, Call, Fields};
 use crate::id::{SessionId, UserId};
-use crate::identity::Proof;
+use crate::proof::Proof;
 use crate::refresh_token::RefreshToken;
 use crate::reply::Reply;
 use crate::rotation::State;
 use crate::secret::Secret;
 use crate::store::{Ended, Session, User, Which};
-use crate::{Auth, Denied, Fault, Refusal, permission};
+use crate::{Auth, Config, Denied, Fault, Refusal, permission};
 
 use http::StatusCode;
 
@@ -242,7 +242,7 @@ impl Auth {
         Ok(AccessClaims {
             iss: config.issuer.as_str().into(),
             sub: user.id.to_string().into(),
-            aud: Audience::from(config.audience.as_str()),
+            aud: audience(config),
             exp: now.seconds() + lives,
             iat: now.seconds(),
             jti: BASE64URL.encode(jti).into(),
@@ -255,6 +255,11 @@ impl Auth {
             packed,
         })
     }
+}
+
+/// Our own name first, then those of the services that verify our tokens.
+fn audience(config: &Config) -> Audience {
+    std::iter::once(&config.audience).chain(&config.further_audiences).map(String::as_str).collect()
 }
 
 /// Whether the account stands in the answer.

@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use futures_channel::oneshot;
 use futures_util::lock::Mutex;
-use portcullis_token::{Algorithm, KeyRing, SigningKey, VerifyingKey};
+use portcullis_token::{Algorithm, KeyRing, PermissionRegistry, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use crate::clock::{self, Entropy, Time};
 use crate::config::CLOCK_MARGIN;
+use crate::identity::Recognised;
 use crate::secret::Keychain;
 use crate::store::{Keys, SealedKey};
 use crate::{Config, Fault};
@@ -59,6 +60,8 @@ pub(crate) struct SigningKeys {
 /// What tokens are signed and verified with: never changed, only replaced as a whole.
 pub(crate) struct InUse {
     pub(crate) ring: KeyRing,
+    /// The tokens that these keys verified, gone with them.
+    pub(crate) recognised: Recognised,
     /// The ids of the stored keys in it, the active one first.
     kids: Vec<String>,
 }
@@ -75,6 +78,8 @@ struct Vault {
     config: Arc<Config>,
     keychain: Arc<Keychain>,
     store: Arc<dyn Keys>,
+    /// What permissions in tokens are numbers in.
+    registry: Option<PermissionRegistry>,
 }
 
 impl SigningKeys {
@@ -83,12 +88,13 @@ impl SigningKeys {
         config: Arc<Config>,
         keychain: Arc<Keychain>,
         store: Arc<dyn Keys>,
+        registry: Option<PermissionRegistry>,
         now: Time,
     ) -> Result<(Self, Option<String>), Fault> {
-        let vault = Vault { config, keychain, store };
+        let vault = Vault { config, keychain, store, registry };
         let mut known = Known::default();
         let (in_use, made) = if let Some(own) = &vault.config.signing_key {
-            (InUse { ring: vault.ring(own, [])?, kids: Vec::new() }, None)
+            (vault.put_to_use(vault.ring(own, [])?, Vec::new()), None)
         } else {
             let made = vault.learn(&mut known, now).await?;
             vault.reseal(&known).await?;
@@ -98,6 +104,11 @@ impl SigningKeys {
         let rotating = Mutex::new(now);
         let in_use = ArcSwap::from_pointee(in_use);
         Ok((Self { vault, in_use, changes_at, known: Mutex::new(known), rotating }, made))
+    }
+
+    /// Looks at what to verify with, for as long as that takes.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&InUse) -> T) -> T {
+        look(&self.in_use.load())
     }
 
     /// What to sign and verify with.
@@ -252,7 +263,12 @@ impl Vault {
         let active = keys
             .next()
             .ok_or_else(|| Fault::new("reading the signing keys", "the store has lost them all"))?;
-        Ok(InUse { ring: self.ring(active, keys.map(SigningKey::verifying))?, kids })
+        Ok(self.put_to_use(self.ring(active, keys.map(SigningKey::verifying))?, kids))
+    }
+
+    fn put_to_use(&self, ring: KeyRing, kids: Vec<String>) -> InUse {
+        let recognised = Recognised::new(self.config.access.cache_bytes, self.registry.clone());
+        InUse { ring, recognised, kids }
     }
 
     /// One that signs, those that verify, and those that the application accepts besides.

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use portcullis::clock::SystemClock;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::client::Request;
+use crate::issuer::{AUDIENCE, Conduct, ISSUER, Issuer, USER, jwks, token};
 
 /// A process that is killed when the test ends.
 struct Process(Child);
@@ -35,6 +37,21 @@ async fn the_quick_start_of_rocket_does_what_the_readme_says() {
     works("rocket").await;
 }
 
+#[tokio::test]
+async fn a_service_on_axum_that_only_verifies_does_what_the_readme_says() {
+    verifies("axum").await;
+}
+
+#[tokio::test]
+async fn a_service_on_actix_web_that_only_verifies_does_what_the_readme_says() {
+    verifies("actix").await;
+}
+
+#[tokio::test]
+async fn a_service_on_rocket_that_only_verifies_does_what_the_readme_says() {
+    verifies("rocket").await;
+}
+
 #[test]
 fn the_readmes_show_the_quick_starts_that_were_tested() {
     let read = |path: String| std::fs::read_to_string(root().join(&path)).expect(&path);
@@ -47,11 +64,16 @@ fn the_readmes_show_the_quick_starts_that_were_tested() {
         let statements =
             code.lines().filter(|line| !line.starts_with("use ") && line.contains(char::is_alphabetic));
         assert!(statements.count() <= 15, "{framework}: fifteen lines beside imports");
+        let file = read(format!("crates/portcullis-{framework}/examples/verifier_{framework}.rs"));
+        let (_, code) = file.split_once("\n\n").unwrap();
+        let readme = read(format!("crates/portcullis-{framework}/README.md"));
+        assert!(readme.contains(&format!("\n{code}```")), "{framework}: the service that only verifies");
     }
 }
 
 async fn works(framework: &str) {
-    let (address, _process, _folder) = start(framework).await;
+    let (address, _process, _folder) =
+        start(&format!("quickstart_{framework}"), &[("PORTCULLIS_MODE", "development")]).await;
     let request = |method, path| Request::new(address, method, path);
     let ada = json!({ "email": "ada@example.org", "password": "purple otter sings" });
 
@@ -74,8 +96,21 @@ async fn works(framework: &str) {
     assert_eq!(refused.code(), "session_revoked");
 }
 
-async fn start(framework: &str) -> (SocketAddr, Process, TempDir) {
-    let example = format!("quickstart_{framework}");
+/// A service of the READMEs that only verifies tokens, beside an issuer.
+async fn verifies(framework: &str) {
+    let issuer = Issuer::start(Conduct::Says(jwks(&[1]))).await;
+    let url = issuer.url();
+    let vars =
+        [("PORTCULLIS_ISSUER", ISSUER), ("PORTCULLIS_AUDIENCE", AUDIENCE), ("PORTCULLIS_JWKS_URL", &url)];
+    let (address, _process, _folder) = start(&format!("verifier_{framework}"), &vars).await;
+    let get = || Request::new(address, "GET", "/me");
+    assert_eq!(get().send().await.code(), "unauthenticated");
+    let me = get().bearer(&token(1, &SystemClock)).send().await;
+    assert_eq!(me.text(), format!("hello {USER}"));
+    assert_eq!(get().bearer(&token(2, &SystemClock)).send().await.code(), "invalid_token");
+}
+
+async fn start(example: &str, vars: &[(&str, &str)]) -> (SocketAddr, Process, TempDir) {
     // The whole workspace, as `tests/run` has built it: nothing is left to compile then.
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--locked", "--workspace", "--examples"])
@@ -88,7 +123,7 @@ async fn start(framework: &str) -> (SocketAddr, Process, TempDir) {
     let process = Command::new(target().join("examples").join(example))
         .current_dir(folder.path())
         .env_clear()
-        .env("PORTCULLIS_MODE", "development")
+        .envs(vars.iter().copied())
         .env("ADDRESS", address.to_string())
         .env("ROCKET_PORT", address.port().to_string())
         .stdout(Stdio::null())

@@ -19,7 +19,7 @@ use crate::Algorithm;
 #[derive(Clone)]
 pub(crate) enum Public {
     Point(ParsedPublicKey),
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
 }
 
 /// A key that signs, made ready once.
@@ -27,13 +27,13 @@ pub(crate) enum Private {
     Ed25519(Ed25519KeyPair),
     Ecdsa(EcdsaKeyPair),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
 }
 
 impl Public {
     pub(crate) fn new(algorithm: Algorithm, material: &Material) -> Result<Self, Refused> {
         let parsed = match material {
-            Material::Hmac(key) => return Ok(Self::Hmac(hmac::Key::new(hash(algorithm)?, key))),
+            Material::Hmac(key) => return Ok(Self::Hmac(Box::new(hmac::Key::new(hash(algorithm)?, key)))),
             Material::Ed25519 { x, .. } => ParsedPublicKey::new(&ED25519, x),
             Material::Ec { point, .. } => ParsedPublicKey::new(verification(algorithm)?, point),
             Material::Rsa { n, e, .. } => {
@@ -80,7 +80,7 @@ impl Private {
                     .map(|pair| Self::Rsa(pair, padding))
                     .map_err(|_| Refused)
             }
-            Material::Hmac(key) => Ok(Self::Hmac(hmac::Key::new(hash(algorithm)?, key))),
+            Material::Hmac(key) => Ok(Self::Hmac(Box::new(hmac::Key::new(hash(algorithm)?, key)))),
             _ => Err(Refused),
         }
     }

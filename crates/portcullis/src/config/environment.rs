@@ -1,22 +1,20 @@
 //! The configuration as environment variables.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use portcullis_token::{Algorithm, SigningKey};
 
-use super::{Config, ConfigError, Mode, SameSite};
+use super::{Config, Mode, SameSite};
 use crate::client::Client;
-use crate::clock::{self, SystemEntropy};
+use crate::clock::SystemEntropy;
 use crate::secret::Secret;
+use crate::vars::Vars;
+use crate::{ConfigError, clock};
 
 impl Config {
     /// Reads the environment. Every variable may be left out or empty but the secret, and that too in development.
@@ -31,6 +29,7 @@ impl Config {
     /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
     /// | `PORTCULLIS_BASE_URL` | the public address of the routes, where it is not the issuer's | none |
     /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
+    /// | `PORTCULLIS_FURTHER_AUDIENCES` | further names in `aud`, separated by commas: services that verify the tokens | none |
     /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
     /// | `PORTCULLIS_CLIENTS` | clients that may introspect and revoke: `id:secret`, separated by white space | none |
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
@@ -41,6 +40,7 @@ impl Config {
     /// | `PORTCULLIS_KEY_ROTATION` | seconds that a key signs; `0`: it is rotated by hand alone | `2592000` |
     /// | `PORTCULLIS_KEY_PUBLISH_AHEAD` | seconds that a key is published before it signs | `86400` |
     /// | `PORTCULLIS_ACCESS_TTL` | seconds an access token lives | `900` |
+    /// | `PORTCULLIS_TOKEN_CACHE_BYTES` | bytes for tokens that verified before, 0 for none | `16777216` |
     /// | `PORTCULLIS_CLOCK_SKEW` | seconds that another node's clock may be ahead | `60` |
     /// | `PORTCULLIS_SESSION_IDLE` | seconds a session lives without a refresh | `604800` |
     /// | `PORTCULLIS_SESSION_ABSOLUTE` | seconds it lives at the most | `2592000` |
@@ -68,40 +68,21 @@ impl Config {
     pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
         let mut vars = Vars::new(vars);
         let config = vars.config();
-        vars.mistakes.extend(vars.left.keys().map(|name| format!("{name}: there is no such variable")));
+        let mut mistakes = vars.mistakes_and_strangers();
         if let Err(ConfigError(more)) = config.check() {
             // A secret that could not be read was named already.
             let unread = |mistake: &String| {
                 mistake.starts_with("PORTCULLIS_SECRET") || mistake.starts_with("PORTCULLIS_MODE")
             };
-            let unread = config.secret.expose().is_empty() && vars.mistakes.iter().any(unread);
-            vars.mistakes
-                .extend(more.into_iter().filter(|mistake| !(unread && mistake.starts_with("secret"))));
+            let unread = config.secret.expose().is_empty() && mistakes.iter().any(unread);
+            mistakes.extend(more.into_iter().filter(|mistake| !(unread && mistake.starts_with("secret"))));
         }
-        if vars.mistakes.is_empty() { Ok(config) } else { Err(ConfigError(vars.mistakes)) }
+        ConfigError::unless_empty(mistakes)?;
+        Ok(config)
     }
-}
-
-struct Vars {
-    left: BTreeMap<String, String>,
-    mistakes: Vec<String>,
 }
 
 impl Vars {
-    fn new(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut ours = Self { left: BTreeMap::new(), mistakes: Vec::new() };
-        for (name, value) in vars {
-            let name = name.to_string_lossy().into_owned();
-            if name.starts_with("PORTCULLIS_") && !value.is_empty() {
-                match value.into_string() {
-                    Ok(value) => drop(ours.left.insert(name, value)),
-                    Err(_) => ours.mistakes.push(format!("{name}: its value is not text in UTF-8")),
-                }
-            }
-        }
-        ours
-    }
-
     fn config(&mut self) -> Config {
         let mut config = Config::new("");
         self.choice(
@@ -118,10 +99,8 @@ impl Vars {
         self.value("PORTCULLIS_AUDIENCE", &mut config.audience);
         self.value("PORTCULLIS_CLIENT_ID", &mut config.client_id);
         config.clients = self.clients();
-        if let Some(list) = self.take("PORTCULLIS_ALLOWED_ORIGINS") {
-            config.allowed_origins =
-                list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
-        }
+        self.list("PORTCULLIS_FURTHER_AUDIENCES", &mut config.further_audiences);
+        self.list("PORTCULLIS_ALLOWED_ORIGINS", &mut config.allowed_origins);
         self.seconds("PORTCULLIS_MAX_STALENESS", &mut config.max_staleness);
         self.seconds("PORTCULLIS_BODY_TIMEOUT", &mut config.body_timeout);
         self.choice(
@@ -135,6 +114,7 @@ impl Vars {
         config.keys.rotate_every = Some(every).filter(|every| !every.is_zero());
         self.seconds("PORTCULLIS_KEY_PUBLISH_AHEAD", &mut config.keys.publish_ahead);
         self.seconds("PORTCULLIS_ACCESS_TTL", &mut config.access.ttl);
+        self.value("PORTCULLIS_TOKEN_CACHE_BYTES", &mut config.access.cache_bytes);
         self.seconds("PORTCULLIS_CLOCK_SKEW", &mut config.access.clock_skew);
         self.seconds("PORTCULLIS_SESSION_IDLE", &mut config.session.idle);
         self.seconds("PORTCULLIS_SESSION_ABSOLUTE", &mut config.session.absolute);
@@ -178,36 +158,6 @@ impl Vars {
             }
         }
         clients
-    }
-
-    fn take(&mut self, name: &str) -> Option<String> {
-        self.left.remove(name)
-    }
-
-    fn value<T: FromStr + Display>(&mut self, name: &str, value: &mut T) {
-        let example = value.to_string();
-        match self.take(name).map(|text| text.parse()) {
-            None => {}
-            Some(Ok(given)) => *value = given,
-            Some(Err(_)) => self.mistakes.push(format!("{name}: must be a whole number, such as {example}")),
-        }
-    }
-
-    fn seconds(&mut self, name: &str, value: &mut Duration) {
-        let mut seconds = value.as_secs();
-        self.value(name, &mut seconds);
-        *value = Duration::from_secs(seconds);
-    }
-
-    fn choice<T: Copy>(&mut self, name: &str, value: &mut T, choices: &[(&str, T)]) {
-        let Some(text) = self.take(name) else { return };
-        match choices.iter().find(|(word, _)| *word == text) {
-            Some((_, choice)) => *value = *choice,
-            None => {
-                let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-                self.mistakes.push(format!("{name}: must be one of {}", words.join(", ")));
-            }
-        }
     }
 
     fn secret(&mut self, mode: Mode) -> Secret {
@@ -283,6 +233,8 @@ fn read_or_make(path: &Path, create: bool) -> Result<Secret, Box<dyn std::error:
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {

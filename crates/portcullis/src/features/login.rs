@@ -7,7 +7,7 @@ use crate::email::Email;
 use crate::event::action;
 use crate::hashing::Matched;
 use crate::http::{Answer, Call, Route};
-use crate::identity::Proof;
+use crate::proof::Proof;
 use crate::sign_in::Transport;
 use crate::store::PasswordRecord;
 use crate::{Auth, Denied, Refusal};

@@ -3,10 +3,11 @@
 
 use http::StatusCode;
 
+use crate::cookies::refresh_cookie_name;
 use crate::event::action;
-use crate::http::{Answer, Call, Headers, Route};
+use crate::headers::Headers;
+use crate::http::{Answer, Call, Route};
 use crate::refresh_token::RefreshToken;
-use crate::reply::refresh_cookie_name;
 use crate::rotation::{self, Decision};
 use crate::sign_in::{Shown, Transport};
 use crate::store::{Advance, Ended, Session, User, Which};

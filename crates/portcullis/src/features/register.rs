@@ -6,7 +6,7 @@ use crate::email::Email;
 use crate::event::action;
 use crate::http::{Answer, Call, Route};
 use crate::id::UserId;
-use crate::identity::Proof;
+use crate::proof::Proof;
 use crate::sign_in::Transport;
 use crate::store::{NewUser, User};
 use crate::{Auth, Denied, Refusal};
