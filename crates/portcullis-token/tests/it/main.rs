@@ -16,3 +16,4 @@ mod rfc;
 mod ring;
 mod signature;
 mod time;
+mod vectors;
