@@ -199,6 +199,9 @@ delegate!(Revocations: Revocations.revocations {
 delegate!(Keys: Keys.keys {
     fn offer(key: &SealedKey) -> bool;
     fn all() -> Vec<SealedKey>;
+    fn bring_forward(kid: &str, signs_from: Time) -> bool;
+    fn retire(kid: &str, at: Time) -> bool;
+    fn reseal(kid: &str, old: &[u8], new: &[u8]) -> bool;
 });
 
 delegate!(Events: Events.events {

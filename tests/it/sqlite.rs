@@ -174,7 +174,7 @@ async fn of_eight_that_connect_at_once_one_migrates() {
         })
         .await;
         for (number, store) in stores.iter().enumerate() {
-            assert_eq!(count(store.pool(), "SELECT COUNT(*) FROM portcullis_migrations").await, 1);
+            assert_eq!(count(store.pool(), "SELECT COUNT(*) FROM portcullis_migrations").await, 2);
             use_it(&store.clone().into(), &format!("user{number}@example.org")).await;
         }
         assert_eq!(count(stores[0].pool(), "SELECT COUNT(*) FROM portcullis_users").await, 8);
@@ -209,6 +209,26 @@ async fn a_migration_that_fails_leaves_nothing_behind_and_can_be_repeated() {
     sqlx::raw_sql("DROP TABLE portcullis_events").execute(&mut bare).await.unwrap();
     let (_, stores) = connect(&url).await;
     use_it(&stores, "ada@example.org").await;
+}
+
+#[tokio::test]
+async fn keys_from_before_they_were_rotated_sign_from_when_they_were_made() {
+    let (_folder, _, url) = place();
+    let (store, stores) = connect(&url).await;
+    let script = "
+        ALTER TABLE portcullis_keys DROP COLUMN signs_from;
+        ALTER TABLE portcullis_keys DROP COLUMN retired_at;
+        DELETE FROM portcullis_migrations WHERE version >= 2;
+        INSERT INTO portcullis_keys (serial, kid, sealed, created_at) VALUES (1, 'old', x'01', 1700000000000);";
+    sqlx::raw_sql(script).execute(store.pool()).await.unwrap();
+    drop(stores);
+    store.pool().close().await;
+    let (_, stores) = connect(&url).await;
+    let keys = stores.keys.all().await.unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].signs_from.millis(), 1_700_000_000_000);
+    assert_eq!(keys[0].created_at, keys[0].signs_from);
+    assert_eq!(keys[0].retired_at, None);
 }
 
 /// Everything a node writes, from 64 tasks on two pools over one file, as from two processes.
@@ -298,6 +318,8 @@ async fn what_one_of_64_wins_is_won_once_over_two_pools_too() {
                 kid: format!("{generation} {racer}"),
                 sealed: vec![1],
                 created_at: NOW,
+                signs_from: NOW,
+                retired_at: None,
             };
             async move { stores.keys.offer(&key).await.unwrap() }
         })

@@ -31,4 +31,7 @@ async fn applied(database: &Database) -> Result<i64, Fault> {
     row.await?.map_or(Ok(0), |row| row.get("version"))
 }
 
-const VERSIONS: [&str; 1] = [include_str!("migrations/0001_accounts_and_sessions.sql")];
+const VERSIONS: [&str; 2] = [
+    include_str!("migrations/0001_accounts_and_sessions.sql"),
+    include_str!("migrations/0002_key_rotation.sql"),
+];

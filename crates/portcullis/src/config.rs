@@ -3,14 +3,17 @@
 
 mod environment;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_token::{Algorithm, SigningKey};
+use portcullis_token::{Algorithm, SigningKey, VerifyingKey};
 
+use crate::client::Client;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::event::Event;
+use crate::permission::Grants;
 use crate::secret::Secret;
 
 /// The settings of an [`Auth`](crate::Auth).
@@ -23,12 +26,19 @@ pub struct Config {
     /// signing keys are encrypted under it, so every node has the same one, and a copy of the database is
     /// worthless without it.
     pub secret: Secret,
+    /// Further secrets, whose refresh tokens and sealed keys are accepted: the previous one, or the one to come.
+    pub accepted_secrets: Vec<Secret>,
     /// `iss` of every token: usually the application's public address.
     pub issuer: String,
+    /// The public address of the routes, such as `https://app.example.org/auth`, for the metadata (RFC 8414): where it is
+    /// not the issuer's. `https`, or `http` on the loopback host.
+    pub base_url: Option<String>,
     /// `aud` of every token, demanded when one is presented.
     pub audience: String,
     /// `client_id` of every token (RFC 9068 §2.2).
     pub client_id: String,
+    /// The programs that may ask whether a token is good (RFC 7662), and take back their own (RFC 7009).
+    pub clients: Vec<Client>,
     /// Web origins, besides the application's own, whose pages may send state-changing requests:
     /// `https://app.example.org`, without a path.
     pub allowed_origins: Vec<String>,
@@ -39,14 +49,19 @@ pub struct Config {
     pub body_timeout: Duration,
     /// Access tokens.
     pub access: AccessConfig,
+    /// How signing keys of our own making are rotated.
+    pub keys: KeysConfig,
     /// Sessions and their refresh tokens.
     pub session: SessionConfig,
     /// Cookies.
     pub cookies: CookieConfig,
     /// Passwords and their hashes.
     pub password: PasswordConfig,
-    /// A signing key of your own. Without one, a key is made at the first start and kept in the store, sealed.
+    /// A signing key of your own, which is not rotated. Without one, a key is made at the first start, kept in the store,
+    /// sealed, and rotated.
     pub signing_key: Option<SigningKey>,
+    /// Keys whose tokens are accepted besides: those that came before a signing key of your own.
+    pub also_verify: Vec<VerifyingKey>,
     /// Is told of every event after it was stored. Must not block.
     pub listener: Option<Listener>,
     /// Tells the time.
@@ -74,10 +89,27 @@ pub enum Mode {
 pub struct AccessConfig {
     /// How long one lives: 15 minutes.
     pub ttl: Duration,
-    /// With what a key of our own making signs. Changing it does not replace a key that was made already.
+    /// With what a key of our own making signs. After a change the next key is published at once and signs after
+    /// [`KeysConfig::publish_ahead`]. It must be the same on every node, or they replace each other's keys.
     pub algorithm: Algorithm,
     /// How far another node's clock may be ahead: 60 seconds. `exp` is never stretched.
     pub clock_skew: Duration,
+    /// Every permission there is. With them in a list a permission takes one bit of a token and not its name. The order
+    /// counts: append, and take nothing out.
+    pub permissions: Vec<String>,
+    /// What each role may do.
+    pub grants: BTreeMap<String, Vec<String>>,
+}
+
+/// How signing keys of our own making are rotated.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub struct KeysConfig {
+    /// How long a key signs: 30 days. `None` for a key that is rotated by hand alone.
+    pub rotate_every: Option<Duration>,
+    /// How long a key is published before it signs: 24 hours, and at least 10 minutes. Services that verify with the
+    /// published keys may keep them for five minutes, and some for longer.
+    pub publish_ahead: Duration,
 }
 
 /// Sessions and their refresh tokens.
@@ -159,6 +191,12 @@ impl ConfigError {
     }
 }
 
+impl From<Vec<String>> for ConfigError {
+    fn from(mistakes: Vec<String>) -> Self {
+        Self(mistakes)
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration has mistakes:")?;
@@ -181,17 +219,22 @@ impl Config {
         Self {
             mode: Mode::Production,
             secret: secret.into(),
+            accepted_secrets: Vec::new(),
             issuer: "portcullis".to_owned(),
+            base_url: None,
             audience: "portcullis".to_owned(),
             client_id: "portcullis".to_owned(),
+            clients: Vec::new(),
             allowed_origins: Vec::new(),
             max_staleness: Duration::from_secs(2),
             body_timeout: Duration::from_secs(30),
             access: AccessConfig::default(),
+            keys: KeysConfig::default(),
             session: SessionConfig::default(),
             cookies: CookieConfig::default(),
             password: PasswordConfig::default(),
             signing_key: None,
+            also_verify: Vec::new(),
             listener: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -209,18 +252,30 @@ impl Config {
                 mistakes.push(mistake.to_owned());
             }
         };
-        let secret = self.secret.expose().as_bytes();
-        expect(
-            secret.len() >= MIN_SECRET,
-            "secret: needs at least 32 bytes, e.g. from `openssl rand -base64 32`",
-        );
-        expect(
-            secret.len() < MIN_SECRET || distinct(secret) >= 8,
-            "secret: repeats a few characters; take one from a random generator",
-        );
+        let accepted = self.accepted_secrets.iter().map(|secret| ("accepted_secrets", secret));
+        for (field, secret) in std::iter::once(("secret", &self.secret)).chain(accepted) {
+            let secret = secret.expose().as_bytes();
+            expect(
+                secret.len() >= MIN_SECRET,
+                &format!("{field}: needs at least 32 bytes, e.g. from `openssl rand -base64 32`"),
+            );
+            expect(
+                secret.len() < MIN_SECRET || distinct(secret) >= 8,
+                &format!("{field}: repeats a few characters; take one from a random generator"),
+            );
+        }
         expect(!self.issuer.is_empty(), "issuer: must not be empty");
         expect(!self.audience.is_empty(), "audience: must not be empty");
         expect(!self.client_id.is_empty(), "client_id: must not be empty");
+        expect(
+            self.base_url.as_deref().is_none_or(|url| address(url).is_some()),
+            "base_url: must be https://host[/path], or http on the loopback host, and end without `/`",
+        );
+        expect(
+            self.base_url.is_none() || self.issuer_path().is_some(),
+            "base_url: is of no use while the issuer is no such address (RFC 8414 §2)",
+        );
+        Client::check(&self.clients, &mut expect);
         for origin in &self.allowed_origins {
             expect(
                 is_origin(origin),
@@ -254,9 +309,27 @@ impl Config {
             self.access.clock_skew <= CLOCK_MARGIN,
             "access.clock_skew: must be at most 5 minutes; that long a revocation outlives the last token",
         );
+        let kids = self.also_verify.iter().map(VerifyingKey::kid);
+        let kids: Vec<_> = kids.chain(self.signing_key.as_ref().map(SigningKey::kid)).collect();
+        expect(distinct(&kids) == kids.len(), "also_verify: two keys have one id, or that of signing_key");
+        self.keys.check(&mut expect);
         self.cookies.check(&mut expect);
         self.password.check(&mut expect);
+        if let Err(ConfigError(more)) = Grants::new(&self.access) {
+            mistakes.extend(more);
+        }
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
+    }
+
+    /// The public address of the routes, if the issuer is an address.
+    pub(crate) fn public_address(&self) -> Option<&str> {
+        self.issuer_path()?;
+        Some(self.base_url.as_deref().unwrap_or(&self.issuer))
+    }
+
+    /// What stands behind the host in the issuer, if it is an address.
+    pub(crate) fn issuer_path(&self) -> Option<&str> {
+        address(&self.issuer)
     }
 }
 
@@ -268,6 +341,7 @@ impl fmt::Debug for Config {
             .field("audience", &self.audience)
             .field("allowed_origins", &self.allowed_origins)
             .field("access", &self.access)
+            .field("keys", &self.keys)
             .field("session", &self.session)
             .field("cookies", &self.cookies)
             .field("password", &self.password)
@@ -281,7 +355,28 @@ impl Default for AccessConfig {
             ttl: Duration::from_secs(15 * 60),
             algorithm: Algorithm::EdDsa,
             clock_skew: Duration::from_secs(60),
+            permissions: Vec::new(),
+            grants: BTreeMap::new(),
         }
+    }
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        Self { rotate_every: Some(30 * DAY), publish_ahead: DAY }
+    }
+}
+
+impl KeysConfig {
+    fn check(&self, expect: &mut impl FnMut(bool, &str)) {
+        expect(
+            self.publish_ahead >= Duration::from_secs(10 * 60),
+            "keys.publish_ahead: must be at least 10 minutes, or services that verify meet keys they do not know",
+        );
+        expect(
+            self.rotate_every.is_none_or(|every| every > self.publish_ahead),
+            "keys.rotate_every: must be longer than keys.publish_ahead",
+        );
     }
 }
 
@@ -400,8 +495,25 @@ fn is_origin(text: &str) -> bool {
     plain && !text.contains('*') && text == format!("{scheme}://{authority}").to_ascii_lowercase()
 }
 
-fn distinct(bytes: &[u8]) -> usize {
-    bytes.iter().collect::<std::collections::HashSet<_>>().len()
+/// The path of an address that others can reach us at: `https`, or `http` on the loopback host; neither query nor
+/// fragment (RFC 8414 §2), and nothing that would be written otherwise somewhere else.
+fn address(text: &str) -> Option<&str> {
+    let uri: http::Uri = text.parse().ok()?;
+    let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+    let path = text.strip_prefix(&origin)?;
+    let host = uri.host()?;
+    let reachable = match uri.scheme_str()? {
+        "https" => true,
+        "http" => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
+        _ => false,
+    };
+    let plain = is_origin(&origin) && !path.ends_with('/') && !path.contains("//");
+    let plain = plain && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+    (reachable && plain && !path.split('/').any(|part| part == "." || part == "..")).then_some(path)
+}
+
+fn distinct<T: Eq + std::hash::Hash>(all: &[T]) -> usize {
+    all.iter().collect::<std::collections::HashSet<_>>().len()
 }
 
 const MIN_SECRET: usize = 32;
@@ -429,13 +541,38 @@ mod tests {
         config.allowed_origins = vec!["https://app.example.org/".into(), "https://ok.example.org".into()];
         config.access.ttl = Duration::ZERO;
         config.session.grace = Duration::from_secs(3600);
+        config.accepted_secrets = vec!["a".repeat(32).into()];
+        config.keys.publish_ahead = Duration::from_secs(60);
+        config.keys.rotate_every = Some(Duration::from_secs(60));
         config.cookies.domain = Some("example.org".into());
         config.password.min_length = 4;
         let mistakes = config.check().unwrap_err().mistakes().join("\n");
-        for named in ["secret", "issuer", "org/`", "access.ttl", "session.grace", "__Host-", "min_length"] {
+        for named in [
+            "secret: needs",
+            "accepted_secrets: repeats",
+            "issuer",
+            "org/`",
+            "access.ttl",
+            "keys.publish_ahead",
+            "keys.rotate_every",
+            "session.grace",
+            "__Host-",
+            "min_length",
+        ] {
             assert!(mistakes.contains(named), "{named} in\n{mistakes}");
         }
         assert!(!mistakes.contains("ok.example.org"));
+    }
+
+    #[test]
+    fn two_keys_of_one_id_are_refused() {
+        let key = |seed| SigningKey::ed25519(&[seed; 32]).unwrap();
+        let mut config = Config::new("0123456789abcdef0123456789abcdef");
+        config.signing_key = Some(key(1));
+        config.also_verify = vec![key(2).verifying().clone(), key(3).verifying().clone()];
+        assert_eq!(config.check(), Ok(()));
+        config.also_verify.push(key(1).verifying().clone());
+        assert!(config.check().unwrap_err().to_string().contains("also_verify"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Event {
     pub at: Time,
     /// What, by a stable name: one of the constants of [`action`].
     pub action: Cow<'static, str>,
-    /// The cause, where there is more than one: `unknown_user`, `wrong_password`, `reuse`.
+    /// The cause, where there is more than one: `unknown_user`, `wrong_password`, `reuse`. Of a signing key its id.
     pub cause: Option<Cow<'static, str>>,
     /// Whom it concerns.
     pub user: Option<UserId>,
@@ -40,6 +40,8 @@ pub mod action {
     pub const SIGNED_OUT_EVERYWHERE: &str = "signed_out_everywhere";
     /// One session, or all others (cause `others`), were ended by their owner from the list.
     pub const SESSIONS_REVOKED: &str = "sessions_revoked";
+    /// A client revoked a token, and with it the session that it belongs to; the cause is the client's id.
+    pub const TOKEN_REVOKED: &str = "token_revoked";
     /// A replaced refresh token came back after its grace; the session was ended.
     pub const REFRESH_REUSED: &str = "refresh_reused";
     /// A replaced refresh token came within its grace, and from another address or program than the one that
@@ -53,8 +55,14 @@ pub mod action {
     pub const PASSWORD_CHANGE_FAILED: &str = "password_change_failed";
     /// The roles of a user were set.
     pub const ROLES_SET: &str = "roles_set";
-    /// The first signing key was made.
+    /// A signing key was made that signs at once: the first one, or in place of one that was revoked.
     pub const SIGNING_KEY_MADE: &str = "signing_key_made";
+    /// A signing key was made and published that will sign.
+    pub const SIGNING_KEY_PUBLISHED: &str = "signing_key_published";
+    /// A signing key was wiped; its last token had died.
+    pub const SIGNING_KEY_RETIRED: &str = "signing_key_retired";
+    /// A signing key was wiped in an emergency, and what it had signed is refused.
+    pub const SIGNING_KEY_REVOKED: &str = "signing_key_revoked";
 }
 
 impl Event {
@@ -71,8 +79,13 @@ impl Event {
         }
     }
 
-    pub(crate) fn because(mut self, cause: &'static str) -> Self {
-        self.cause = Some(Cow::Borrowed(cause));
+    pub(crate) fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn about(mut self, kid: &str) -> Self {
+        self.cause = Some(Cow::Owned(kid.to_owned()));
         self
     }
 

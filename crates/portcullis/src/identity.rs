@@ -1,8 +1,10 @@
 //! Who is asking, and how that was proved.
 
+use std::fmt::Display;
 use std::future::Future;
+use std::sync::Arc;
 
-use portcullis_token::AccessClaims;
+use portcullis_token::{AccessClaims, Permissions, Rejected};
 
 use crate::clock::Time;
 use crate::features::register::Created;
@@ -10,8 +12,9 @@ use crate::hashing::Matched;
 use crate::http::Headers;
 use crate::id::{SessionId, UserId};
 use crate::reply::access_cookie_name;
+use crate::signing_keys::InUse;
 use crate::store::{PasswordRecord, User};
-use crate::{Auth, Denied, Refusal, guard};
+use crate::{Auth, Denied, Fault, Refusal, guard};
 
 /// A signed-in user, as their access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,7 @@ pub struct Identity {
     user: UserId,
     session: SessionId,
     claims: AccessClaims,
+    permissions: Permissions,
 }
 
 impl Identity {
@@ -40,6 +44,16 @@ impl Identity {
     /// Whether the user had that role when the token was issued.
     pub fn has_role(&self, role: &str) -> bool {
         self.claims.roles.iter().any(|one| one == role)
+    }
+
+    /// What the user might do when the token was issued.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.names()
+    }
+
+    /// Whether the user might do that when the token was issued.
+    pub fn has_permission(&self, name: &str) -> bool {
+        self.permissions.contains(name)
     }
 
     /// When the user last proved who they are.
@@ -86,28 +100,31 @@ impl Proof {
 impl Auth {
     /// Who sent a request, by its access token: the way in for the application's own handlers.
     ///
-    /// `None` only if no credential was sent. Verifying does no I/O but for one read of the revocations each
-    /// [`max_staleness`](crate::Config::max_staleness). A token from a cookie counts for a state-changing
+    /// `None` only if no credential was sent. Verifying does no I/O but for one read of revocations and keys each
+    /// [`max_staleness`](crate::Config::max_staleness), and one each second while tokens of unknown keys come. A token from a cookie counts for a state-changing
     /// method only if the request comes from our own pages.
     ///
     /// # Errors
-    /// [`Denied`] for a credential that is not valid; a [`Fault`](crate::Fault) if the store is silent.
+    /// [`Denied`] for a credential that is not valid; a [`Fault`] if the store is silent.
     pub fn authenticate(
         &self,
         method: &str,
         headers: &dyn Headers,
     ) -> impl Future<Output = Result<Option<Identity>, Refusal>> + Send + use<'_> {
         let now = self.now();
-        let verdict = self.identify(method, headers, now);
+        let token = self.presented(method, headers);
         async move {
-            let Some(identity) = verdict? else { return Ok(None) };
-            if !self.revoked().is_fresh(now) {
-                self.revoked().freshen(now).await?;
-            }
-            if self.revoked().contains(identity.session) {
-                return Err(Denied::InvalidToken.into());
-            }
-            Ok(Some(identity))
+            let Some(token) = token? else { return Ok(None) };
+            Ok(Some(self.identify(&token, now).await?))
+        }
+    }
+
+    /// Whom an access token names, however it came here; `None` if it is not good.
+    pub(crate) async fn recognise(&self, token: &str, now: Time) -> Result<Option<Identity>, Fault> {
+        match self.identify(token, now).await {
+            Ok(identity) => Ok(Some(identity)),
+            Err(Refusal::Denied(_)) => Ok(None),
+            Err(Refusal::Fault(fault)) => Err(fault),
         }
     }
 
@@ -139,31 +156,56 @@ impl Auth {
         async move { if exempt { Ok(()) } else { user.await.map(drop) } }
     }
 
-    /// As [`Auth::authenticate`], without asking whether the session was ended.
-    fn identify(&self, method: &str, headers: &dyn Headers, now: Time) -> Result<Option<Identity>, Denied> {
+    /// The access token that a request brought.
+    fn presented(&self, method: &str, headers: &dyn Headers) -> Result<Option<String>, Denied> {
         let bearer = bearer(headers)?;
         let cookie = match self.config().cookies.access_cookie {
             true => headers.cookie(access_cookie_name(self.config()))?,
             false => None,
         };
-        let token = match (bearer, cookie) {
-            (None, None) => return Ok(None),
-            (Some(token), None) => token,
+        match (bearer, cookie) {
+            (Some(_), Some(_)) => Err(Denied::InvalidRequest("send the access token in one way, not in two")),
             (None, Some(token)) => {
                 guard::own_origin(self.config(), method, headers)?;
-                token
+                Ok(Some(token))
             }
-            (Some(_), Some(_)) => {
-                return Err(Denied::InvalidRequest("send the access token in one way, not in two"));
+            (bearer, None) => Ok(bearer),
+        }
+    }
+
+    /// Whose token that is, by keys and revocations of which the store was heard within `max_staleness`.
+    async fn identify(&self, token: &str, now: Time) -> Result<Identity, Refusal> {
+        let verify = |keys: &InUse| keys.ring.verify(token, self.expect(), now.seconds());
+        // In this order: what was fresh is in the keys that are looked at afterwards.
+        let mut fresh = self.revoked().is_fresh(now);
+        let mut keys = self.keys().in_use();
+        let mut verdict = verify(&keys);
+        if matches!(verdict, Err(Rejected::UnknownKey)) {
+            self.revoked().ask_for_a_key(now).await?;
+            fresh = self.revoked().is_fresh(now);
+            keys = self.keys().in_use();
+            verdict = verify(&keys);
+        }
+        if verdict.is_ok() && !fresh {
+            self.freshen(now).await?;
+            let latest = self.keys().in_use();
+            if !Arc::ptr_eq(&keys, &latest) {
+                verdict = verify(&latest);
             }
-        };
-        let claims = self.ring().verify(&token, self.expect(), now.seconds()).map_err(|rejected| {
-            tracing::debug!(target: "portcullis::token", %rejected, "access token refused");
+        }
+        let refused = |why: &dyn Display| {
+            tracing::debug!(target: "portcullis::token", rejected = %why, "access token refused");
             Denied::InvalidToken
-        })?;
+        };
+        let claims = verdict.map_err(|rejected| refused(&rejected))?;
+        // Its user comes back with a new one, packed with the registry of today.
+        let permissions = claims.granted(self.grants().registry()).map_err(|unknown| refused(&unknown))?;
         let user = claims.sub.parse().map_err(|_| Denied::InvalidToken)?;
         let session = claims.sid.parse().map_err(|_| Denied::InvalidToken)?;
-        Ok(Some(Identity { user, session, claims }))
+        if self.revoked().contains(session) {
+            return Err(Denied::InvalidToken.into());
+        }
+        Ok(Identity { user, session, claims, permissions })
     }
 }
 

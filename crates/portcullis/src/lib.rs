@@ -6,6 +6,7 @@
 //!
 //! - [`Auth::handle`] answers the requests of the routes: register, login, refresh, logout and the rest.
 //! - [`Auth::authenticate`] says who sent a request to the application's own handlers.
+//! - [`Auth::rotate_signing_key`], [`Auth::revoke_signing_key`] and [`Auth::signing_keys`] are for its operator.
 //! - [`Auth::user`], [`Auth::set_roles`] and [`Auth::sign_out_everywhere`] are for the application's own code.
 //!
 //! The core names no framework, no database, no socket and no executor; time and randomness are passed in with
@@ -13,6 +14,7 @@
 //!
 //! What it does not do yet stands in the README.
 
+mod client;
 pub mod clock;
 pub mod config;
 mod email;
@@ -24,6 +26,7 @@ mod hashing;
 pub mod http;
 mod id;
 mod identity;
+mod permission;
 mod refresh_token;
 mod reply;
 mod revocation;
@@ -36,8 +39,9 @@ pub mod store;
 use std::fmt;
 use std::sync::Arc;
 
-use portcullis_token::{Expect, JwkSet, KeyRing};
+use portcullis_token::{Expect, JwkSet};
 
+pub use client::Client;
 pub use config::{Config, ConfigError, Mode};
 pub use email::Email;
 pub use error::{Denied, Fault, Refusal};
@@ -45,13 +49,16 @@ pub use id::{InvalidId, SessionId, UserId};
 pub use identity::Identity;
 pub use portcullis_token as token;
 pub use secret::Secret;
+pub use signing_keys::{KeyState, SigningKeyInfo};
 pub use store::Stores;
 
 use clock::Time;
 use event::{Event, action};
 use hashing::Hashing;
+use permission::Grants;
 use revocation::Revoked;
 use secret::Keychain;
+use signing_keys::SigningKeys;
 use store::{Ended, User, Which};
 
 /// The authentication of one application. Cheap to clone; all clones are one.
@@ -59,11 +66,12 @@ use store::{Ended, User, Which};
 pub struct Auth(Arc<Inner>);
 
 struct Inner {
-    config: Config,
+    config: Arc<Config>,
     stores: Stores,
-    keychain: Keychain,
-    ring: KeyRing,
+    keychain: Arc<Keychain>,
+    keys: Arc<SigningKeys>,
     expect: Expect,
+    grants: Grants,
     hashing: Hashing,
     revoked: Revoked,
 }
@@ -91,20 +99,25 @@ impl Auth {
                  set PORTCULLIS_MODE=production for everything that others reach"
             );
         }
-        let stores = stores.into();
+        let (config, stores) = (Arc::new(config), stores.into());
         let now = config.clock.now();
-        let keychain = Keychain::new(&config.secret)?;
-        let (ring, made) = signing_keys::load(&config, &keychain, &*stores.keys, now).await?;
+        let keychain = Arc::new(Keychain::new(&config.secret, &config.accepted_secrets)?);
+        let (keys, made) =
+            SigningKeys::load(config.clone(), keychain.clone(), stores.keys.clone(), now).await?;
+        let keys = Arc::new(keys);
         let expect = Expect::new(&*config.issuer, &*config.audience)
             .clock_skew(config.access.clock_skew.as_secs())
             // Revocations are remembered for as long; a token from before the setting was lowered counts no more.
             .longest(config.access.ttl.as_secs());
+        let grants = Grants::new(&config.access)?;
         let hashing = Hashing::new(&config.password, &*config.entropy)?;
-        let revoked = Revoked::load(Arc::clone(&stores.revocations), config.max_staleness, now).await?;
-        let auth = Self(Arc::new(Inner { config, stores, keychain, ring, expect, hashing, revoked }));
-        if made {
-            auth.record(Event::new(now, action::SIGNING_KEY_MADE)).await?;
+        let revoked =
+            Revoked::load(stores.revocations.clone(), keys.clone(), config.max_staleness, now).await?;
+        let auth = Self(Arc::new(Inner { config, stores, keychain, keys, expect, grants, hashing, revoked }));
+        if let Some(kid) = made {
+            auth.record(Event::new(now, action::SIGNING_KEY_MADE).about(&kid)).await?;
         }
+        auth.tend_keys(now).await;
         Ok(auth)
     }
 
@@ -134,13 +147,16 @@ impl Auth {
     ///
     /// # Errors
     /// [`Denied::InvalidField`] for more than 32 roles or a name that is empty, longer than 64 bytes or holds a control
-    /// character, since every request carries them; and if the store failed.
+    /// character, since every request carries them, or if the user's tokens would be too long with what these roles
+    /// [grant](config::AccessConfig::grants); and if the store failed.
     pub async fn set_roles(&self, user: UserId, roles: &[String]) -> Result<bool, Refusal> {
         let fits = |role: &String| (1..=64).contains(&role.len()) && !role.contains(char::is_control);
         if roles.len() > 32 || !roles.iter().all(fits) {
             let problem = "must be at most 32 names of 1 to 64 bytes without control characters";
             return Err(Denied::InvalidField("roles", problem).into());
         }
+        let Some(account) = self.user(user).await? else { return Ok(false) };
+        self.roles_fit(&account, roles)?;
         let set = self.stores().users.set_roles(user, roles).await?;
         if set {
             self.record(Event::new(self.now(), action::ROLES_SET).of(user)).await?;
@@ -172,10 +188,17 @@ impl Auth {
         self.stores().events.latest(user, most).await
     }
 
-    /// The public keys with which others can verify this application's access tokens (RFC 7517 §5); none, if they are
-    /// signed with HS256.
+    /// The public keys with which others can verify this application's access tokens (RFC 7517 §5), the next one among
+    /// them, the active one first; none, if they are signed with HS256.
     pub fn jwks(&self) -> JwkSet {
-        self.0.ring.jwks()
+        self.keys().in_use().ring.jwks()
+    }
+
+    /// Asks the store what was revoked, sessions and keys, and does what is due for the keys.
+    async fn freshen(&self, now: Time) -> Result<(), Fault> {
+        self.revoked().freshen(now).await?;
+        self.tend_keys(now).await;
+        Ok(())
     }
 
     async fn sign_out_everywhere_as(&self, user: UserId, why: Ended, now: Time) -> Result<u64, Fault> {
@@ -196,12 +219,16 @@ impl Auth {
         &self.0.keychain
     }
 
-    fn ring(&self) -> &KeyRing {
-        &self.0.ring
+    fn keys(&self) -> &SigningKeys {
+        &self.0.keys
     }
 
     fn expect(&self) -> &Expect {
         &self.0.expect
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.0.grants
     }
 
     fn hashing(&self) -> &Hashing {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 
 use crate::Denied;
 use crate::id::SessionId;
-use crate::secret::{Keychain, Secret};
+use crate::secret::{Keychain, Secret, SecretId};
 
 /// What an authentic refresh token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub(crate) struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// The text to hand out: always the same for the same session and generation.
+    /// The text to hand out: always the same for the same session and generation, as long as the secret is.
     pub(crate) fn mint(self, keychain: &Keychain) -> Secret {
-        let body = self.body(keychain);
+        let body = self.body(keychain.id());
         let tag = keychain.refresh_tag(&body);
         let mut text = String::from(PREFIX);
         BASE64URL.encode_string([body.as_slice(), &tag].concat(), &mut text);
@@ -38,20 +38,21 @@ impl RefreshToken {
         }
         let bytes = BASE64URL.decode(encoded).map_err(|_| Denied::InvalidToken)?;
         let (body, tag) = bytes.split_first_chunk::<BODY>().ok_or(Denied::InvalidToken)?;
-        if !keychain.refresh_tag_is(body, tag) {
+        let id: SecretId = body[1..5].try_into().map_err(|_| Denied::InvalidToken)?;
+        if !keychain.refresh_tag_is(id, body, tag) {
             return Err(Denied::InvalidToken);
         }
         let (session, generation) = body[5..].split_first_chunk::<16>().ok_or(Denied::InvalidToken)?;
         let generation = generation.try_into().map_err(|_| Denied::InvalidToken)?;
         let token =
             Self { session: SessionId::from_bytes(*session), generation: u32::from_be_bytes(generation) };
-        // The tag already binds version and secret id; this says so where a reader would ask.
-        if token.body(keychain) == *body { Ok(token) } else { Err(Denied::InvalidToken) }
+        // The tag already binds the version; this says so where a reader would ask.
+        if token.body(id) == *body { Ok(token) } else { Err(Denied::InvalidToken) }
     }
 
-    fn body(self, keychain: &Keychain) -> [u8; BODY] {
+    fn body(self, secret: SecretId) -> [u8; BODY] {
         let mut body = [VERSION; BODY];
-        body[1..5].copy_from_slice(&keychain.id());
+        body[1..5].copy_from_slice(&secret);
         body[5..21].copy_from_slice(self.session.bytes());
         body[21..].copy_from_slice(&self.generation.to_be_bytes());
         body
@@ -69,9 +70,16 @@ mod tests {
 
     fn token() -> (RefreshToken, Keychain) {
         let session = SessionId::from_bytes(*b"0123456789abcdef");
-        let keychain = Keychain::new(&Secret::from("0123456789abcdef0123456789abcdef")).unwrap();
-        (RefreshToken { session, generation: 7 }, keychain)
+        (RefreshToken { session, generation: 7 }, keychain(SECRET, &[]))
     }
+
+    fn keychain(current: &str, accepted: &[&str]) -> Keychain {
+        let accepted: Vec<_> = accepted.iter().copied().map(Secret::from).collect();
+        Keychain::new(&Secret::from(current), &accepted).unwrap()
+    }
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const OTHER: &str = "another secret, also of 32 bytes";
 
     #[test]
     fn a_token_reads_back_and_its_successor_is_a_function_of_it() {
@@ -103,8 +111,29 @@ mod tests {
 
     #[test]
     fn another_secret_does_not_read_it() {
-        let (token, keychain) = token();
-        let other = Keychain::new(&Secret::from("another secret, also of 32 bytes")).unwrap();
-        assert!(RefreshToken::read(token.mint(&keychain).expose(), &other).is_err());
+        let (token, ours) = token();
+        assert!(RefreshToken::read(token.mint(&ours).expose(), &keychain(OTHER, &[])).is_err());
+    }
+
+    #[test]
+    fn an_accepted_secret_is_read_and_the_current_one_mints() {
+        let (token, old) = token();
+        let new = keychain(OTHER, &[SECRET]);
+        assert_eq!(RefreshToken::read(token.mint(&old).expose(), &new), Ok(token));
+        let minted = token.mint(&new);
+        assert_eq!(minted.expose(), token.mint(&keychain(OTHER, &[])).expose());
+        assert!(RefreshToken::read(minted.expose(), &old).is_err());
+        assert_eq!(RefreshToken::read(minted.expose(), &keychain(SECRET, &[OTHER])), Ok(token));
+    }
+
+    #[test]
+    fn a_token_cannot_be_carried_from_one_accepted_secret_to_the_other() {
+        let (token, old) = token();
+        let both = keychain(OTHER, &[SECRET]);
+        let text = token.mint(&old);
+        let mut bytes = BASE64URL.decode(text.expose().strip_prefix(PREFIX).unwrap()).unwrap();
+        bytes[1..5].copy_from_slice(&both.id());
+        let forged = format!("{PREFIX}{}", BASE64URL.encode(bytes));
+        assert!(RefreshToken::read(&forged, &both).is_err());
     }
 }

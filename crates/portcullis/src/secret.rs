@@ -1,4 +1,4 @@
-//! The application secret and the keys that are made from it.
+//! The application secret, those accepted beside it, and the keys that are made from them.
 
 use std::fmt;
 
@@ -41,17 +41,88 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What the application secret is good for: one key for each purpose (HKDF-SHA256, RFC 5869), so that none
-/// says anything about another.
+/// What the application secrets are good for. The current one mints and seals; the accepted ones only recognise and
+/// open what they made.
 pub(crate) struct Keychain {
-    /// Names the secret in what it made; says nothing about it.
-    id: [u8; 4],
+    current: Links,
+    accepted: Vec<Links>,
+}
+
+/// Names a secret in what it made; says nothing about it.
+pub(crate) type SecretId = [u8; 4];
+
+/// What is made from one secret: one key for each purpose (HKDF-SHA256, RFC 5869), so that none says anything about
+/// another.
+struct Links {
+    id: SecretId,
     refresh: Hmac<Sha256>,
     seal: XChaCha20Poly1305,
 }
 
 impl Keychain {
-    pub(crate) fn new(secret: &Secret) -> Result<Self, Fault> {
+    pub(crate) fn new(current: &Secret, accepted: &[Secret]) -> Result<Self, Fault> {
+        let accepted = accepted.iter().map(Links::of).collect::<Result<_, _>>()?;
+        Ok(Self { current: Links::of(current)?, accepted })
+    }
+
+    /// The id of the current secret.
+    pub(crate) fn id(&self) -> SecretId {
+        self.current.id
+    }
+
+    /// The tag by which a refresh token is known to be ours.
+    pub(crate) fn refresh_tag(&self, body: &[u8]) -> [u8; 32] {
+        self.current.refresh.clone().chain_update(body).finalize().into_bytes().into()
+    }
+
+    /// Whether `tag` is the tag of `body` under the secret of that id; takes the same time wherever they differ.
+    pub(crate) fn refresh_tag_is(&self, id: SecretId, body: &[u8], tag: &[u8]) -> bool {
+        self.links(id).is_some_and(|links| links.refresh.clone().chain_update(body).verify_slice(tag).is_ok())
+    }
+
+    /// Encrypts for storage under the current secret, bound to `name`: `secret id | nonce | ciphertext`.
+    pub(crate) fn seal(&self, name: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, Fault> {
+        let nonce = clock::random::<24>(entropy)?;
+        let payload = Payload { msg: plain, aad: name.as_bytes() };
+        let ciphertext = self
+            .current
+            .seal
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Fault::new("sealing", "the cipher refused"))?;
+        Ok([self.current.id.as_slice(), &nonce, &ciphertext].concat())
+    }
+
+    /// Whether the current secret sealed this.
+    pub(crate) fn is_current(&self, sealed: &[u8]) -> bool {
+        sealed.starts_with(&self.current.id)
+    }
+
+    /// Decrypts what [`Keychain::seal`] made under this name, with the secret that it names.
+    pub(crate) fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let foreign = |why: &'static str| Fault::new("opening a sealed key", why);
+        let (id, rest) = sealed.split_first_chunk::<4>().ok_or_else(|| foreign("it is cut short"))?;
+        let links = self.links(*id).ok_or_else(|| {
+            foreign(
+                "it was sealed under another secret; start again with the PORTCULLIS_SECRET (or its file) that this database \
+                 was used with before, or with that one among PORTCULLIS_ACCEPTED_SECRETS",
+            )
+        })?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<24>().ok_or_else(|| foreign("it is cut short"))?;
+        let payload = Payload { msg: ciphertext, aad: name.as_bytes() };
+        links
+            .seal
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| foreign("it was altered"))
+    }
+
+    fn links(&self, id: SecretId) -> Option<&Links> {
+        std::iter::once(&self.current).chain(&self.accepted).find(|links| links.id == id)
+    }
+}
+
+impl Links {
+    fn of(secret: &Secret) -> Result<Self, Fault> {
         let root = Hkdf::<Sha256>::new(Some(b"portcullis"), secret.expose().as_bytes());
         let refresh = derive::<32>(&root, "refresh token")?;
         let seal = derive::<32>(&root, "seal")?;
@@ -62,49 +133,6 @@ impl Keychain {
             seal: XChaCha20Poly1305::new_from_slice(seal.as_slice())
                 .map_err(|error| Fault::new("making the sealing key", error))?,
         })
-    }
-
-    pub(crate) fn id(&self) -> [u8; 4] {
-        self.id
-    }
-
-    /// The tag by which a refresh token is known to be ours.
-    pub(crate) fn refresh_tag(&self, body: &[u8]) -> [u8; 32] {
-        self.refresh.clone().chain_update(body).finalize().into_bytes().into()
-    }
-
-    /// Whether `tag` is the tag of `body`; takes the same time wherever they differ.
-    pub(crate) fn refresh_tag_is(&self, body: &[u8], tag: &[u8]) -> bool {
-        self.refresh.clone().chain_update(body).verify_slice(tag).is_ok()
-    }
-
-    /// Encrypts for storage, bound to `name`: `secret id | nonce | ciphertext`.
-    pub(crate) fn seal(&self, name: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, Fault> {
-        let nonce = clock::random::<24>(entropy)?;
-        let payload = Payload { msg: plain, aad: name.as_bytes() };
-        let ciphertext = self
-            .seal
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| Fault::new("sealing", "the cipher refused"))?;
-        Ok([self.id.as_slice(), &nonce, &ciphertext].concat())
-    }
-
-    /// Decrypts what [`Keychain::seal`] made under this name.
-    pub(crate) fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let foreign = |why: &'static str| Fault::new("opening a sealed key", why);
-        let (id, rest) = sealed.split_first_chunk::<4>().ok_or_else(|| foreign("it is cut short"))?;
-        if *id != self.id {
-            return Err(foreign(
-                "it was sealed under another secret; start again with the PORTCULLIS_SECRET (or its file) that this database \
-                 was used with before",
-            ));
-        }
-        let (nonce, ciphertext) = rest.split_first_chunk::<24>().ok_or_else(|| foreign("it is cut short"))?;
-        let payload = Payload { msg: ciphertext, aad: name.as_bytes() };
-        self.seal
-            .decrypt(&XNonce::from(*nonce), payload)
-            .map(Zeroizing::new)
-            .map_err(|_| foreign("it was altered"))
     }
 }
 

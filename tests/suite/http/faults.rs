@@ -112,7 +112,7 @@ async fn a_store_that_fails_is_a_500_everywhere_and_signs_nobody_out() {
 #[tokio::test]
 async fn whichever_store_fails_the_answer_is_a_success_or_a_500_and_never_a_refusal() {
     let (server, healthy, switch) = nodes().await;
-    for kind in [Kind::Users, Kind::Credentials, Kind::Sessions, Kind::Revocations, Kind::Events] {
+    for kind in [Kind::Users, Kind::Credentials, Kind::Sessions, Kind::Revocations, Kind::Keys, Kind::Events] {
         let (mut faults, mut name) = (0, 0);
         let count = requests(&server, &format!("{kind:?}")).await.1.len();
         for number in 0..count {

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use portcullis_token::{Algorithm, SigningKey};
 
 use super::{Config, ConfigError, Mode, SameSite};
+use crate::client::Client;
 use crate::clock::{self, SystemEntropy};
 use crate::secret::Secret;
 
@@ -26,14 +27,19 @@ impl Config {
     /// | `PORTCULLIS_SECRET` | the application secret, at least 32 bytes | none |
     /// | `PORTCULLIS_SECRET_FILE_CREATE` | `true`: in production, too, the file below is made if it is not there | `false` |
     /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; in development made with a random secret if it is not there | in development `.portcullis-secret` |
+    /// | `PORTCULLIS_ACCEPTED_SECRETS` | further secrets, separated by white space, whose refresh tokens and sealed keys are accepted | none |
     /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
+    /// | `PORTCULLIS_BASE_URL` | the public address of the routes, where it is not the issuer's | none |
     /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
     /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
+    /// | `PORTCULLIS_CLIENTS` | clients that may introspect and revoke: `id:secret`, separated by white space | none |
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
     /// | `PORTCULLIS_BODY_TIMEOUT` | seconds that a body may take to arrive | `30` |
     /// | `PORTCULLIS_ALGORITHM` | `EdDSA`, `ES256`, `ES384`, `RS256`, `PS256`, `HS256`, `HS384` or `HS512` | `EdDSA` |
-    /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made and kept in the store |
+    /// | `PORTCULLIS_SIGNING_KEY_FILE` | a private JWK to sign with | one is made, kept in the store and rotated |
+    /// | `PORTCULLIS_KEY_ROTATION` | seconds that a key signs; `0`: it is rotated by hand alone | `2592000` |
+    /// | `PORTCULLIS_KEY_PUBLISH_AHEAD` | seconds that a key is published before it signs | `86400` |
     /// | `PORTCULLIS_ACCESS_TTL` | seconds an access token lives | `900` |
     /// | `PORTCULLIS_CLOCK_SKEW` | seconds that another node's clock may be ahead | `60` |
     /// | `PORTCULLIS_SESSION_IDLE` | seconds a session lives without a refresh | `604800` |
@@ -104,9 +110,14 @@ impl Vars {
             &[("production", Mode::Production), ("development", Mode::Development)],
         );
         config.secret = self.secret(config.mode);
+        if let Some(list) = self.take("PORTCULLIS_ACCEPTED_SECRETS") {
+            config.accepted_secrets = list.split_whitespace().map(Secret::from).collect();
+        }
         self.value("PORTCULLIS_ISSUER", &mut config.issuer);
+        config.base_url = self.take("PORTCULLIS_BASE_URL");
         self.value("PORTCULLIS_AUDIENCE", &mut config.audience);
         self.value("PORTCULLIS_CLIENT_ID", &mut config.client_id);
+        config.clients = self.clients();
         if let Some(list) = self.take("PORTCULLIS_ALLOWED_ORIGINS") {
             config.allowed_origins =
                 list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
@@ -119,6 +130,10 @@ impl Vars {
             &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)),
         );
         config.signing_key = self.signing_key();
+        let mut every = config.keys.rotate_every.unwrap_or_default();
+        self.seconds("PORTCULLIS_KEY_ROTATION", &mut every);
+        config.keys.rotate_every = Some(every).filter(|every| !every.is_zero());
+        self.seconds("PORTCULLIS_KEY_PUBLISH_AHEAD", &mut config.keys.publish_ahead);
         self.seconds("PORTCULLIS_ACCESS_TTL", &mut config.access.ttl);
         self.seconds("PORTCULLIS_CLOCK_SKEW", &mut config.access.clock_skew);
         self.seconds("PORTCULLIS_SESSION_IDLE", &mut config.session.idle);
@@ -148,6 +163,21 @@ impl Vars {
         self.value("PORTCULLIS_HASH_THREADS", &mut password.threads);
         self.value("PORTCULLIS_HASH_QUEUE", &mut password.queue);
         config
+    }
+
+    fn clients(&mut self) -> Vec<Client> {
+        let list = Secret::from(self.take("PORTCULLIS_CLIENTS").unwrap_or_default());
+        let mut clients = Vec::new();
+        for (number, pair) in list.expose().split_whitespace().enumerate() {
+            match pair.split_once(':') {
+                Some((id, secret)) => clients.push(Client::new(id, secret)),
+                // Not shown: it may be a secret.
+                None => {
+                    self.mistakes.push(format!("PORTCULLIS_CLIENTS: number {} is not id:secret", number + 1))
+                }
+            }
+        }
+        clients
     }
 
     fn take(&mut self, name: &str) -> Option<String> {
@@ -270,6 +300,12 @@ mod tests {
             ("PORTCULLIS_ISSUER", "https://a.example"),
             ("PORTCULLIS_ALLOWED_ORIGINS", "https://b.example, https://c.example"),
             ("PORTCULLIS_ALGORITHM", "HS256"),
+            (
+                "PORTCULLIS_ACCEPTED_SECRETS",
+                " fedcba9876543210fedcba9876543210\tabcdefghijklmnopqrstuvwxyz012345\n",
+            ),
+            ("PORTCULLIS_KEY_ROTATION", "7200"),
+            ("PORTCULLIS_KEY_PUBLISH_AHEAD", "3600"),
             ("PORTCULLIS_ACCESS_TTL", "60"),
             ("PORTCULLIS_ACCESS_COOKIE", "true"),
             ("PORTCULLIS_COOKIE_SAME_SITE", "lax"),
@@ -281,6 +317,11 @@ mod tests {
         assert_eq!(config.allowed_origins, ["https://b.example", "https://c.example"]);
         assert_eq!(config.access.algorithm, Algorithm::Hs256);
         assert_eq!(config.access.ttl, Duration::from_secs(60));
+        let accepted: Vec<_> = config.accepted_secrets.iter().map(Secret::expose).collect();
+        assert_eq!(accepted, ["fedcba9876543210fedcba9876543210", "abcdefghijklmnopqrstuvwxyz012345"]);
+        assert_eq!(config.keys.rotate_every, Some(Duration::from_secs(7200)));
+        assert_eq!(config.keys.publish_ahead, Duration::from_secs(3600));
+        assert_eq!(read(&[SECRET, ("PORTCULLIS_KEY_ROTATION", "0")]).unwrap().keys.rotate_every, None);
         assert!(config.cookies.access_cookie);
         assert_eq!(config.cookies.same_site, SameSite::Lax);
         assert_eq!(config.password.memory_kib, 65536);

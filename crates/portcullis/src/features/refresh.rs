@@ -18,7 +18,7 @@ pub(crate) const ROUTES: &[Route] =
 async fn refresh(auth: &Auth, call: &Call) -> Answer {
     let (token, transport) = presented(auth, call)?.ok_or(Denied::Unauthenticated)?;
     let (session, user) = rotate(auth, call, token).await?;
-    auth.hand_out(&session, &user, Shown::TokensOnly, transport, StatusCode::OK, call.now)
+    auth.hand_out(&session, &user, Shown::TokensOnly, transport, StatusCode::OK, call.now).await
 }
 
 /// The refresh token that the request brought: from the body, or else from the cookie.
