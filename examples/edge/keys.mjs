@@ -43,7 +43,7 @@ export class IssuerKeys {
     try {
       return this.#verifier.verify(token, seconds);
     } catch (refusal) {
-      const worthAsking = refusal.reason === "unknown_key" && this.#mayAsk() && this.#isNews(token);
+      const worthAsking = MISSING.has(refusal.reason) && this.#mayAsk() && this.#isNews(token);
       if (!worthAsking || !(await this.#read())) throw refusal;
       return this.#verifier.verify(token, seconds);
     }
@@ -76,7 +76,7 @@ export class IssuerKeys {
     return this.#asked.length < BURST;
   }
 
-  /** Whether the header of the token was not met before among those with unknown keys. */
+  /** Whether the header of the token was not met lately among those with something missing. */
   #isNews(token) {
     const header = token.slice(0, token.indexOf("."));
     const met = this.#unknown.get(header);
@@ -100,6 +100,8 @@ async function text(answer) {
   return read + decoder.decode();
 }
 
+/** Reasons that a newer set may do away with: a key, or a permission in the issuer's registry, that is not there yet. */
+const MISSING = new Set(["unknown_key", "unknown_registry"]);
 /** Milliseconds for which a set is used without a look at the next one. */
 const FRESH = 5 * 60_000;
 /** Milliseconds for an answer of the issuer, its body too. */
@@ -109,5 +111,5 @@ const WINDOW = 30_000;
 const BURST = 4;
 /** Bytes of a set. */
 const LONGEST = 64 * 1024;
-/** Headers with unknown keys that are remembered. */
+/** Headers of tokens with something missing that are remembered. */
 const REMEMBERED = 1_000;

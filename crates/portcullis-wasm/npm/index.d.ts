@@ -11,6 +11,7 @@ export interface AccessClaims {
   auth_time: number;
   amr: string[];
   roles?: string[];
+  /** By their names, also if the token packs them: the JWK Set bears the issuer's registry then. */
   permissions?: string[];
 }
 
@@ -38,6 +39,8 @@ export interface Options {
 /** A JWK Set (RFC 7517 §5). */
 export interface JwkSet {
   keys: object[];
+  /** What permissions that a token packs are numbers in. */
+  portcullis_permissions?: { names: string[] };
 }
 
 /** What is thrown. `code` may be shown to clients and is the message too; `reason` is for the log. */
@@ -45,7 +48,8 @@ export interface Refusal extends Error {
   code: "invalid_token" | "invalid_jwks" | "invalid_options";
   /**
    * Of an `invalid_token`: `too_long`, `malformed`, `type`, `critical`, `unknown_key`, `algorithm`, `signature`,
-   * `claims`, `issuer`, `audience`, `expired`, `too_long_lived`, `not_yet_valid`, or one that comes later.
+   * `claims`, `issuer`, `audience`, `expired`, `too_long_lived`, `not_yet_valid`, `unknown_registry` (the permissions are
+   * packed with a registry that the set does not bear), or one that comes later.
    */
   reason: string;
 }

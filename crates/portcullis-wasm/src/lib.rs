@@ -12,7 +12,7 @@
 use std::fmt::Debug;
 
 use js_sys::{Date, Error, JSON, Reflect};
-use portcullis_token::{Expect, KeySet, Rejected, TokenCache};
+use portcullis_token::{AccessClaims, Expect, KeySet, PermissionRegistry, Rejected, TokenCache};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -60,8 +60,10 @@ pub struct Verifier {
     keys: KeySet,
     expect: Expect,
     now: Option<u64>,
-    /// The claims as JSON of tokens that verified before.
-    verified: TokenCache<String>,
+    /// What permissions that are packed are numbers in; the issuer publishes it beside its keys.
+    registry: Option<PermissionRegistry>,
+    /// What was made of the claims of tokens that verified before: JSON, or nothing if their registry is another.
+    verified: TokenCache<Option<String>>,
 }
 
 #[wasm_bindgen]
@@ -69,7 +71,8 @@ impl Verifier {
     /// A verifier of the keys of a JWK Set, as text or object; see `npm/index.d.ts` for the options.
     ///
     /// # Errors
-    /// `invalid_options`; `invalid_jwks` if the set cannot be read or holds no key that verifies.
+    /// `invalid_options`; `invalid_jwks` if the set, or the registry of permissions in it, cannot be read or holds no key
+    /// that verifies.
     #[wasm_bindgen(constructor)]
     pub fn new(jwks: &JsValue, options: &JsValue) -> Result<Verifier, JsValue> {
         let options: Options = serde_json::from_str(&json(options).unwrap_or_default())
@@ -81,6 +84,8 @@ impl Verifier {
             let left_out: Vec<_> = keys.left_out().iter().map(|key| key.why.to_string()).collect();
             return Err(error("invalid_jwks", &format!("no key that verifies: {}", left_out.join("; "))));
         }
+        let registry =
+            PermissionRegistry::from_published(&text).map_err(|why| error("invalid_jwks", &why.to_string()))?;
         let mut expect = Expect::new(options.issuer, options.audience);
         if let Some(skew) = options.clock_skew {
             expect = expect.clock_skew(skew);
@@ -88,7 +93,8 @@ impl Verifier {
         if let Some(longest) = options.longest {
             expect = expect.longest(longest);
         }
-        Ok(Self { keys, expect, now: options.now, verified: TokenCache::new(options.cache_bytes) })
+        let verified = TokenCache::new(options.cache_bytes);
+        Ok(Self { keys, expect, now: options.now, registry, verified })
     }
 
     /// The claims of a token that is right at `now`, in seconds: else that of the options, else the clock's.
@@ -105,11 +111,20 @@ impl Verifier {
         let token = token.as_string().ok_or_else(|| refused(Rejected::Malformed))?;
         let claims = self
             .verified
-            .verify(&self.keys, &token, &self.expect, now, |claims| {
-                serde_json::to_string(&claims).map_err(|_| Rejected::Claims)
-            })
+            .verify(&self.keys, &token, &self.expect, now, |claims| self.written(claims))
             .map_err(refused)?;
-        JSON::parse(&claims)
+        let claims = claims.as_ref().as_ref().ok_or_else(|| error("invalid_token", "unknown_registry"))?;
+        JSON::parse(claims)
+    }
+}
+
+impl Verifier {
+    /// The claims as JSON, with the permissions by their names; nothing if they are numbers in another registry.
+    fn written(&self, mut claims: AccessClaims) -> Result<Option<String>, Rejected> {
+        let Ok(granted) = claims.granted(self.registry.as_ref()) else { return Ok(None) };
+        claims.permissions = granted.names().map(str::to_owned).collect();
+        claims.packed = None;
+        serde_json::to_string(&claims).map(Some).map_err(|_| Rejected::Claims)
     }
 }
 
