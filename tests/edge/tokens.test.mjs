@@ -178,6 +178,22 @@ test("what is no set of keys is refused and not quoted", () => {
   }
 });
 
+test("permissions that a token packs are named by the registry beside the keys, or the token is refused", () => {
+  const { token, names, granted } = vectors.packed;
+  const beside = (names) => ({ ...published, portcullis_permissions: { names } });
+  for (const longer of [names, [...names, "notes:share"]]) {
+    const claims = verify(token, beside(longer), expect);
+    assert.deepEqual(claims.permissions, granted);
+    assert.equal(claims.pms, undefined);
+  }
+  for (const set of [published, beside([]), beside(names.toReversed()), beside(names.slice(0, 2))]) {
+    refused(() => verify(token, set, expect), "invalid_token", "unknown_registry");
+    const cached = new Verifier(set, { ...expect, cacheBytes: 1 << 20 });
+    for (const _ of [1, 2]) refused(() => cached.verify(token), "invalid_token", "unknown_registry");
+  }
+  refused(() => new Verifier(beside(["a", "a"]), expect), "invalid_jwks");
+});
+
 test("clock skew and the longest life are as the options say", () => {
   const { token, claims } = valid("EdDSA");
   const at = (options, time) => refusal(() => new Verifier(published, { ...expect, ...options }).verify(token, time));

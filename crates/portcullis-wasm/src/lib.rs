@@ -84,8 +84,8 @@ impl Verifier {
             let left_out: Vec<_> = keys.left_out().iter().map(|key| key.why.to_string()).collect();
             return Err(error("invalid_jwks", &format!("no key that verifies: {}", left_out.join("; "))));
         }
-        let registry =
-            PermissionRegistry::from_published(&text).map_err(|why| error("invalid_jwks", &why.to_string()))?;
+        let registry = PermissionRegistry::from_published(&text)
+            .map_err(|why| error("invalid_jwks", &why.to_string()))?;
         let mut expect = Expect::new(options.issuer, options.audience);
         if let Some(skew) = options.clock_skew {
             expect = expect.clock_skew(skew);

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use portcullis_token::{Algorithm, Expect, KeySet, SigningKey};
+use portcullis_token::{Algorithm, Expect, KeySet, PermissionRegistry, SigningKey};
 use serde_json::{Value, json};
 
 use crate::forge::{AUDIENCE, ISSUER, NOW, SECRET, SEED, claims, encode, header, sign_hs256, with, without};
@@ -22,6 +22,10 @@ fn the_shared_vectors_are_accepted_and_refused_as_they_say() {
         let said = own.verify(valid["token"].as_str().unwrap(), &expect, NOW).unwrap();
         assert_eq!(serde_json::to_value(said).unwrap(), valid["claims"]);
     }
+    let packed = &vectors["packed"];
+    let said = own.verify(packed["token"].as_str().unwrap(), &expect, NOW).unwrap();
+    let granted = said.granted(Some(&registry(packed))).unwrap();
+    assert_eq!(json!(granted.names().collect::<Vec<_>>()), packed["granted"]);
     let mut tried = 0;
     for trap in vectors["traps"].as_array().unwrap() {
         for case in trap["cases"].as_array().unwrap() {
@@ -68,6 +72,7 @@ fn written_anew() {
         "now": NOW,
         "sets": { "own": own, "published": published },
         "valid": valid,
+        "packed": packed(&keys[0]),
         "traps": traps,
     });
     fs::write(path(), serde_json::to_string_pretty(&vectors).unwrap() + "\n").unwrap();
@@ -404,6 +409,18 @@ fn valid(key: &SigningKey) -> Value {
     let keys = KeySet::new().with(key.verifying().clone()).unwrap();
     let claims = keys.verify(&token, &Expect::new(ISSUER, AUDIENCE), NOW).unwrap();
     json!({ "alg": key.algorithm().name(), "token": token, "claims": claims })
+}
+
+/// A token whose permissions are numbers in a registry.
+fn packed(key: &SigningKey) -> Value {
+    let names = json!({ "names": ["notes:read", "notes:write", "notes:erase"], "granted": ["notes:erase"] });
+    let pms = registry(&names).pack(["notes:erase"]);
+    let token = sealed(key, &header(key), &with(claims(), "pms", json!(pms)));
+    with(names, "token", json!(token))
+}
+
+fn registry(packed: &Value) -> PermissionRegistry {
+    PermissionRegistry::new(packed["names"].as_array().unwrap().iter().filter_map(Value::as_str)).unwrap()
 }
 
 fn valid_token(key: &SigningKey) -> String {
