@@ -33,6 +33,7 @@ pub(crate) enum Material {
 }
 
 /// The private numbers of an RSA key (RFC 8017 §3.2).
+#[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "RSA keys only verify there"))]
 pub(crate) struct RsaPrivate {
     pub(crate) d: Zeroizing<Vec<u8>>,
     pub(crate) p: Zeroizing<Vec<u8>>,

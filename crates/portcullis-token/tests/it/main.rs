@@ -17,3 +17,4 @@ mod rfc;
 mod ring;
 mod signature;
 mod time;
+mod vectors;
