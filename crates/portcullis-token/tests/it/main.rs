@@ -7,11 +7,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod algorithm;
+mod cache;
 mod claims;
 mod forge;
 mod form;
 mod header;
-//mod hostile;
+mod hostile;
 mod keys;
 mod pem;
 mod rfc;

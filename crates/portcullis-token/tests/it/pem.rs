@@ -191,7 +191,7 @@ fn private_words(name: &str) -> &'static str {
         "certificate" | "request" => "there is no such PEM block",
         "rsa1024" => "needs 2048 to 8192 bits, this one has 1024",
         "rsa-e3" | "rsa-e17" | "rsa-e-2-64-1" => "must be odd and at least 65537",
-        "rsa-three-primes" => "more than two primes",
+        "rsa-three-primes" => "no RSA private key of two primes",
         "rsa-pss" | "dsa-pkcs8" | "ed448" | "x25519" => "`kty` does not fit",
         "secp256k1" | "secp256k1-pkcs8" | "p521" => "`crv` does not fit",
         "p256.sec1-explicit" | "p384.sec1-explicit" => "no EC private key",
