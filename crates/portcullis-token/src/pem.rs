@@ -84,10 +84,10 @@ fn rsa_public(der: &[u8]) -> Result<Jwk, KeyError> {
 
 /// RFC 8017 §A.1.2; of two primes.
 fn rsa_private(der: &[u8]) -> Result<Jwk, KeyError> {
-    let key =
-        RsaPrivateKey::<pkcs1::UintRef<'_>>::from_der(der).map_err(|_| malformed("no RSA private key"))?;
+    let key = RsaPrivateKey::<pkcs1::UintRef<'_>>::from_der(der)
+        .map_err(|_| malformed("no RSA private key of two primes"))?;
     if key.other_prime_infos.is_some() {
-        return Err(malformed("more than two primes"));
+        return Err(malformed("no RSA private key of two primes"));
     }
     Ok(Jwk {
         n: encode(key.modulus.as_bytes()),
