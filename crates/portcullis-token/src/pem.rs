@@ -20,9 +20,7 @@ pub(crate) fn private(text: &str) -> Result<Jwk, KeyError> {
         "PRIVATE KEY" => pkcs8(&der),
         "RSA PRIVATE KEY" => rsa_private(&der),
         "EC PRIVATE KEY" => ec_private(&der, None),
-        "ENCRYPTED PRIVATE KEY" => {
-            Err(malformed("it is encrypted; decrypt it first, e.g. with `openssl pkey`"))
-        }
+        "ENCRYPTED PRIVATE KEY" => Err(malformed(ENCRYPTED)),
         _ => Err(malformed("its label is not that of a private key")),
     }
 }
@@ -86,10 +84,10 @@ fn rsa_public(der: &[u8]) -> Result<Jwk, KeyError> {
 
 /// RFC 8017 §A.1.2; of two primes.
 fn rsa_private(der: &[u8]) -> Result<Jwk, KeyError> {
-    let key =
-        RsaPrivateKey::<pkcs1::UintRef<'_>>::from_der(der).map_err(|_| malformed("no RSA private key"))?;
+    let key = RsaPrivateKey::<pkcs1::UintRef<'_>>::from_der(der)
+        .map_err(|_| malformed("no RSA private key of two primes"))?;
     if key.other_prime_infos.is_some() {
-        return Err(malformed("more than two primes"));
+        return Err(malformed("no RSA private key of two primes"));
     }
     Ok(Jwk {
         n: encode(key.modulus.as_bytes()),
@@ -153,8 +151,12 @@ fn block(text: &str, ending: &str) -> Result<(String, Zeroizing<Vec<u8>>), KeyEr
         Some(start + end + line)
     });
     let end = end.ok_or_else(|| malformed("the PEM block has no end"))?;
-    let block = text[start..end].trim_end().replace("\r\n", "\n");
-    let (label, der) = pem::decode_vec(Zeroizing::new(block).as_bytes())
+    let block = Zeroizing::new(text[start..end].trim_end().replace("\r\n", "\n"));
+    // RFC 1421 §4.6.1.1: how OpenSSL encrypts PKCS #1 and SEC 1.
+    if block.lines().nth(1).is_some_and(|line| line.starts_with("Proc-Type:")) {
+        return Err(malformed(ENCRYPTED));
+    }
+    let (label, der) = pem::decode_vec(block.as_bytes())
         .map(|(label, der)| (label.to_owned(), Zeroizing::new(der)))
         .map_err(|_| malformed("the PEM block is damaged"))?;
     Ok((label, der))
@@ -171,6 +173,8 @@ fn secret(bytes: &[u8]) -> Option<Zeroizing<String>> {
 fn malformed(why: &str) -> KeyError {
     KeyError::Malformed(why.to_owned())
 }
+
+const ENCRYPTED: &str = "it is encrypted; decrypt it first, e.g. with `openssl pkey`";
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");

@@ -1,9 +1,15 @@
 //! Tokens as an issuer who does not follow the rules, or an attacker, would write them.
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::signature::Ed25519KeyPair;
+use std::sync::LazyLock;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+};
+use aws_lc_rs::{hmac, signature};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64URL};
 use portcullis_token::{AccessClaims, Algorithm, Expect, KeyRing, Rejected, SigningKey};
 use serde_json::{Value, json};
 
@@ -12,18 +18,57 @@ pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "notes";
 pub(crate) const SEED: [u8; 32] = *b"an Ed25519 seed for tests only!!";
 pub(crate) const SECRET: [u8; 32] = *b"an HS256 secret for tests only!!";
+pub(crate) const LONG_SECRET: [u8; 64] = *b"a secret for tests only that is long enough for HS384 and HS512!";
+
+/// Keys that OpenSSL made, once; `keys/` has them.
+pub(crate) const P256: &str = include_str!("keys/p256.pem");
+pub(crate) const P384: &str = include_str!("keys/p384.pem");
+pub(crate) const RSA: &str = include_str!("keys/rsa2048.pem");
+pub(crate) const OTHER_RSA: &str = include_str!("keys/rsa3072.pem");
 
 pub(crate) fn ed25519() -> SigningKey {
-    SigningKey::ed25519(&SEED).unwrap()
+    key_of(Algorithm::EdDsa)
 }
 
 pub(crate) fn hs256() -> SigningKey {
-    SigningKey::hmac(Algorithm::Hs256, &SECRET, "hs-1").unwrap()
+    key_of(Algorithm::Hs256)
 }
 
-/// One key of each algorithm.
-pub(crate) fn both() -> [SigningKey; 2] {
-    [ed25519(), hs256()]
+/// One key of each algorithm. Those of RS256 and PS256 are of the same numbers.
+pub(crate) fn one_of_each() -> Vec<SigningKey> {
+    static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
+        let read = |algorithm: Algorithm| match algorithm {
+            Algorithm::EdDsa => SigningKey::ed25519(&SEED),
+            Algorithm::Es256 => SigningKey::from_pem(P256, algorithm, None),
+            Algorithm::Es384 => SigningKey::from_pem(P384, algorithm, None),
+            Algorithm::Rs256 => SigningKey::from_pem(RSA, algorithm, Some("rs-1")),
+            Algorithm::Ps256 => SigningKey::from_pem(RSA, algorithm, Some("ps-1")),
+            Algorithm::Hs256 => SigningKey::hmac(algorithm, &SECRET, "hs-1"),
+            Algorithm::Hs384 => SigningKey::hmac(algorithm, &LONG_SECRET, "hs-2"),
+            _ => SigningKey::hmac(algorithm, &LONG_SECRET, "hs-3"),
+        };
+        Algorithm::ALL.into_iter().map(|algorithm| read(algorithm).unwrap()).collect()
+    });
+    KEYS.clone()
+}
+
+/// Of these, those that have a public half.
+pub(crate) fn asymmetric() -> Vec<SigningKey> {
+    one_of_each().into_iter().filter(|key| !key.algorithm().is_symmetric()).collect()
+}
+
+/// Of these, that of one algorithm.
+pub(crate) fn key_of(algorithm: Algorithm) -> SigningKey {
+    one_of_each().into_iter().find(|key| key.algorithm() == algorithm).unwrap()
+}
+
+/// Another key of that algorithm.
+pub(crate) fn another(algorithm: Algorithm, kid: &str) -> SigningKey {
+    match algorithm {
+        Algorithm::Rs256 | Algorithm::Ps256 => SigningKey::from_pem(OTHER_RSA, algorithm, Some(kid)),
+        _ => SigningKey::generate(algorithm, Some(kid), &[9; 64]),
+    }
+    .unwrap()
 }
 
 /// Claims with which a token is accepted at `NOW`.
@@ -71,12 +116,17 @@ pub(crate) fn seal(key: &SigningKey, message: &str) -> String {
     format!("{message}.{}", encode(sign(key, message)))
 }
 
-/// `key`'s signature: one of the two keys of this file.
+/// The signature of one of the keys of this file.
 pub(crate) fn sign(key: &SigningKey, message: &str) -> Vec<u8> {
-    if key.algorithm() == Algorithm::EdDsa {
-        sign_ed25519(&SEED, message)
-    } else {
-        sign_hs256(&SECRET, message)
+    match key.algorithm() {
+        Algorithm::EdDsa => sign_ed25519(&SEED, message),
+        Algorithm::Es256 => sign_ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING, P256, message),
+        Algorithm::Es384 => sign_ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING, P384, message),
+        Algorithm::Rs256 => sign_rsa(&RSA_PKCS1_SHA256, RSA, message),
+        Algorithm::Ps256 => sign_rsa(&RSA_PSS_SHA256, RSA, message),
+        Algorithm::Hs256 => sign_hs256(&SECRET, message),
+        Algorithm::Hs384 => sign_hmac(hmac::HMAC_SHA384, &LONG_SECRET, message),
+        _ => sign_hmac(hmac::HMAC_SHA512, &LONG_SECRET, message),
     }
 }
 
@@ -85,11 +135,38 @@ pub(crate) fn sign_ed25519(seed: &[u8; 32], message: &str) -> Vec<u8> {
 }
 
 pub(crate) fn sign_hs256(secret: &[u8], message: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes()).as_ref().to_vec()
+    sign_hmac(hmac::HMAC_SHA256, secret, message)
+}
+
+pub(crate) fn sign_hmac(hash: hmac::Algorithm, secret: &[u8], message: &str) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hash, secret), message.as_bytes()).as_ref().to_vec()
+}
+
+pub(crate) fn sign_ecdsa(curve: &'static EcdsaSigningAlgorithm, pem: &str, message: &str) -> Vec<u8> {
+    let pair = EcdsaKeyPair::from_pkcs8(curve, &der(pem)).unwrap();
+    let signature: signature::Signature = pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+    signature.as_ref().to_vec()
+}
+
+pub(crate) fn sign_rsa(padding: &'static dyn RsaEncoding, pem: &str, message: &str) -> Vec<u8> {
+    let pair = RsaKeyPair::from_pkcs8(&der(pem)).unwrap();
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(padding, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+    signature
+}
+
+/// What a PEM of one block holds.
+pub(crate) fn der(pem: &str) -> Vec<u8> {
+    let lines: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    STANDARD.decode(lines).unwrap()
 }
 
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64URL.encode(bytes)
+}
+
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    BASE64URL.decode(text).unwrap()
 }
 
 /// What a ring of `key` alone says to `token` at `NOW`.

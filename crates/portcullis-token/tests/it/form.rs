@@ -3,13 +3,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use portcullis_token::{Rejected, SigningKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::forge::{accepted, both, claims, encode, header, refused, seal, sign, token, verify, with};
+use crate::forge::{accepted, claims, encode, header, one_of_each, refused, seal, sign, token, verify, with};
 
 #[test]
 fn a_token_has_three_segments() {
-    for key in both() {
+    for key in one_of_each() {
         let good = token(&key, &header(&key), &claims());
         let segments: Vec<_> = good.split('.').collect();
         let (first, rest) = (segments[0], segments[1..].join("."));
@@ -36,7 +36,7 @@ fn a_token_has_three_segments() {
 
 #[test]
 fn an_encrypted_token_of_five_segments_is_refused() {
-    for key in both() {
+    for key in one_of_each() {
         let header = with(header(&key), "enc", json!("A256GCM"));
         let message =
             [&encode(header.to_string()), "", &encode([1; 12]), &encode(claims().to_string())].join(".");
@@ -46,7 +46,7 @@ fn an_encrypted_token_of_five_segments_is_refused() {
 
 #[test]
 fn the_json_serialisation_is_refused() {
-    for key in both() {
+    for key in one_of_each() {
         let good = token(&key, &header(&key), &claims());
         let parts: Vec<_> = good.split('.').collect();
         let one = json!({ "protected": parts[0], "signature": parts[2] });
@@ -62,7 +62,7 @@ fn the_json_serialisation_is_refused() {
 
 #[test]
 fn padding_is_refused_in_every_segment() {
-    for key in both() {
+    for key in one_of_each() {
         each_segment(&key, "padded", |bytes| {
             let padded = URL_SAFE.encode(bytes);
             if padded.ends_with('=') { padded } else { format!("{padded}=") }
@@ -73,7 +73,7 @@ fn padding_is_refused_in_every_segment() {
 
 #[test]
 fn the_standard_alphabet_is_refused_in_every_segment() {
-    for key in both() {
+    for key in one_of_each() {
         // Bytes that need the two letters in which the alphabets differ.
         let header = with(header(&key), "x", json!("???>>>~~~"));
         let claims = with(claims(), "x", json!("???>>>~~~"));
@@ -96,9 +96,9 @@ fn the_standard_alphabet_is_refused_in_every_segment() {
 
 #[test]
 fn unused_bits_at_the_end_of_a_segment_are_zero() {
-    for key in both() {
+    for key in one_of_each() {
         // Lengths that leave bits unused in the last letter: of the header and the claims by filling up.
-        let fill = |value: serde_json::Value| {
+        let fill = |value: Value| {
             (0..3)
                 .map(|fill| with(value.clone(), "x", json!("x".repeat(fill))))
                 .find(|value| value.to_string().len() % 3 == 1)
@@ -109,6 +109,11 @@ fn unused_bits_at_the_end_of_a_segment_are_zero() {
         accepted(&key, &seal(&key, &message), "control");
         let parts = [header.to_string().into_bytes(), claims.to_string().into_bytes(), sign(&key, &message)];
         for segment in 0..3 {
+            if parts[segment].len() % 3 == 0 {
+                // 48 or 96 bytes leave no bit unused.
+                assert_eq!(segment, 2, "{:?}", key.algorithm());
+                continue;
+            }
             let bad = assemble(&key, &parts, segment, |part| {
                 let mut text = encode(part).into_bytes();
                 let last = text.last_mut().unwrap();
@@ -123,7 +128,7 @@ fn unused_bits_at_the_end_of_a_segment_are_zero() {
 
 #[test]
 fn a_segment_of_one_letter_too_many_is_refused() {
-    for key in both() {
+    for key in one_of_each() {
         each_segment(&key, "one letter more", |bytes| {
             let text = encode(bytes);
             // A length of 1 modulo 4 is no base64 at all.
@@ -135,7 +140,7 @@ fn a_segment_of_one_letter_too_many_is_refused() {
 
 #[test]
 fn whitespace_and_other_strangers_are_refused_everywhere() {
-    for key in both() {
+    for key in one_of_each() {
         let good = token(&key, &header(&key), &claims());
         for stranger in
             [" ", "\n", "\r\n", "\t", "\0", "\u{FEFF}", "\u{200B}", "\u{A0}", "\u{FF0E}", "%2E", "\"", ","]
@@ -167,15 +172,20 @@ fn whitespace_and_other_strangers_are_refused_everywhere() {
 
 #[test]
 fn a_token_of_eight_kibibytes_is_read_and_a_longer_one_is_not() {
-    for key in both() {
+    for key in one_of_each() {
+        let encoded = |bytes: usize| (bytes * 4).div_ceil(3);
+        let filled =
+            |value: &Value, fill: usize| with(value.clone(), "x", json!("x".repeat(fill))).to_string();
+        let (header, claims) = (header(&key), claims());
+        let (of_header, of_claims) = (filled(&header, 0).len(), filled(&claims, 0).len());
+        let of_signature = encoded(sign(&key, "").len());
         let of_length = |length: usize| {
-            (0..4).find_map(|fill| {
-                let header = with(header(&key), "x", json!("x".repeat(fill)));
-                (5_000..6_100).find_map(|fill| {
-                    let claims = with(claims(), "x", json!("x".repeat(fill)));
-                    let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-                    (message.len() + 1 + encode(sign(&key, "")).len() == length).then(|| seal(&key, &message))
-                })
+            (0..4).find_map(|one| {
+                let other = (5_000..6_100).find(|other| {
+                    encoded(of_header + one) + 1 + encoded(of_claims + other) + 1 + of_signature == length
+                })?;
+                let message = format!("{}.{}", encode(filled(&header, one)), encode(filled(&claims, other)));
+                Some(seal(&key, &message))
             })
         };
         accepted(&key, &of_length(8 * 1024).unwrap(), "8 KiB");

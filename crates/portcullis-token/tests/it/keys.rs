@@ -4,13 +4,13 @@ use portcullis_token::{Algorithm, Expect, Jwk, JwkSet, KeyError, KeyRing, Signin
 use serde_json::{Value, json};
 
 use crate::forge::{
-    AUDIENCE, ISSUER, NOW, SECRET, SEED, accepted, both, claims, ed25519, encode, header, hs256, token,
-    verify, with, without,
+    AUDIENCE, ISSUER, NOW, SECRET, SEED, accepted, claims, ed25519, encode, header, hs256, one_of_each,
+    token, verify, with, without,
 };
 
 #[test]
 fn a_key_survives_its_jwk() {
-    for key in both() {
+    for key in one_of_each() {
         let again = SigningKey::from_jwk(&key.to_jwk()).unwrap();
         assert_eq!(again.to_jwk(), key.to_jwk());
         assert_eq!((again.kid(), again.algorithm()), (key.kid(), key.algorithm()));
@@ -220,7 +220,7 @@ fn a_text_that_is_no_key_is_refused_and_not_quoted() {
 
 #[test]
 fn debug_shows_no_secret() {
-    for key in both() {
+    for key in one_of_each() {
         let jwk: Jwk = serde_json::from_str(&key.to_jwk()).unwrap();
         let set = JwkSet { keys: vec![jwk.clone()] };
         let ring = KeyRing::new(key.clone());

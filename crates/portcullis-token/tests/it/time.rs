@@ -3,11 +3,11 @@
 use portcullis_token::{Expect, KeyRing, Rejected, SigningKey};
 use serde_json::json;
 
-use crate::forge::{AUDIENCE, ISSUER, NOW, both, claims, ed25519, header, token, with};
+use crate::forge::{AUDIENCE, ISSUER, NOW, claims, ed25519, header, one_of_each, token, with};
 
 #[test]
 fn a_token_lives_until_its_last_second() {
-    for key in both() {
+    for key in one_of_each() {
         for (exp, now, answer) in [
             (NOW, NOW - 1, Ok(())),
             (NOW, NOW, Err(Rejected::Expired)),
