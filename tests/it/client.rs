@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -46,6 +48,17 @@ impl Request {
 
     pub fn json(self, body: Value) -> Self {
         self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// As OAuth's clients name themselves.
+    pub fn basic(self, id: &str, secret: &str) -> Self {
+        self.header("authorization", format!("Basic {}", BASE64.encode(format!("{id}:{secret}"))))
+    }
+
+    /// Parameters that need no escapes.
+    pub fn form(self, parameters: &[(&str, &str)]) -> Self {
+        let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.header("content-type", "application/x-www-form-urlencoded").body(pairs.join("&"))
     }
 
     /// Sends it on a connection of its own.
@@ -206,6 +219,18 @@ impl Answer {
         assert!(json["error"].is_string() && json["title"].is_string() && json["detail"].is_string());
         assert_eq!(self.status == 401, self.header("www-authenticate").is_some(), "{self:?}");
         json["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Status and `error` of a refusal in OAuth's words (RFC 6749 §5.2).
+    pub fn oauth(&self) -> (u16, String) {
+        let json = self.json();
+        assert_eq!(self.header("content-type"), Some("application/json"), "{json}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{json}");
+        assert_eq!(json.as_object().unwrap().len(), 2, "{json}");
+        assert!(json["error_description"].is_string(), "{json}");
+        let challenge = (self.status == 401).then_some(r#"Basic realm="portcullis""#);
+        assert_eq!(self.header("www-authenticate"), challenge, "{self:?}");
+        (self.status, json["error"].as_str().unwrap().to_owned())
     }
 
     /// Status and code of a problem.

@@ -45,18 +45,26 @@ macro_rules! http_suites {
         mod doors;
         #[path = "../suite/http/faults.rs"]
         mod faults;
+        #[path = "../suite/http/introspect.rs"]
+        mod introspect;
+        #[path = "../suite/http/jwks.rs"]
+        mod jwks;
         #[path = "../suite/http/login.rs"]
         mod login;
         #[path = "../suite/http/logout.rs"]
         mod logout;
         #[path = "../suite/http/me.rs"]
         mod me;
+        #[path = "../suite/http/metadata.rs"]
+        mod metadata;
         #[path = "../suite/http/password.rs"]
         mod password;
         #[path = "../suite/http/refresh.rs"]
         mod refresh;
         #[path = "../suite/http/register.rs"]
         mod register;
+        #[path = "../suite/http/revoke.rs"]
+        mod revoke;
         #[path = "../suite/http/sessions.rs"]
         mod sessions;
     };

@@ -11,7 +11,7 @@ use example_notes::Notes;
 use portcullis::clock::Time;
 use portcullis::event::Event;
 use portcullis::store::{Advance, Ended, Session, Sessions, Which};
-use portcullis::{Auth, Config, Fault, SessionId, Stores, UserId};
+use portcullis::{Auth, Client, Config, Fault, SessionId, Stores, UserId};
 use portcullis_sql::SqlStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,6 +23,10 @@ use crate::frameworks::Running;
 
 pub const SECRET: &str = "the secret of the tests, 32 bytes and more";
 pub const PASSWORD: &str = "correct horse battery";
+
+/// The secrets of the registered clients.
+pub const OWN_CLIENT: &str = "7a3d1c5e9f20486b8d7a3d1c5e9f20486b8d";
+pub const SERVICE: &str = "b1946ac92492d2347c6235b4d2611184b1946ac9";
 
 type Serve = fn(Auth, Notes) -> Pin<Box<dyn Future<Output = Running> + Send>>;
 
@@ -71,6 +75,11 @@ impl Device {
     }
 }
 
+/// The header of a token.
+pub fn header(token: &str) -> Value {
+    serde_json::from_slice(&BASE64URL.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
+}
+
 impl Server {
     pub async fn start(serve: Serve, change: impl FnOnce(&mut Config)) -> Self {
         let clock = ManualClock::new();
@@ -83,6 +92,8 @@ impl Server {
         config.password.threads = 2;
         let listener = heard.clone();
         config.listener = Some(Arc::new(move |event| listener.lock().unwrap().push(event.clone())));
+        // The client that the application's own tokens are issued to, and a service that receives them.
+        config.clients = vec![Client::new("portcullis", OWN_CLIENT), Client::new("service", SERVICE)];
         change(&mut config);
         Self::open(serve, config, clock, heard, Arc::new(tempfile::tempdir().unwrap()), |stores| stores).await
     }
@@ -162,6 +173,16 @@ impl Server {
     /// By cookie.
     pub async fn refresh(&self, token: &str) -> Answer {
         self.post("/auth/refresh").refresh_cookie(token).send().await
+    }
+
+    /// Whether a token is good, asked by the service.
+    pub async fn introspect(&self, token: &str) -> Answer {
+        self.post("/auth/introspect").basic("service", SERVICE).form(&[("token", token)]).send().await
+    }
+
+    /// Taken back by the application's own client.
+    pub async fn revoke(&self, token: &str) -> Answer {
+        self.post("/auth/revoke").basic("portcullis", OWN_CLIENT).form(&[("token", token)]).send().await
     }
 
     pub async fn me(&self, access: &str) -> Answer {

@@ -32,10 +32,15 @@ pub fn app(
     App::new().wrap(portcullis(auth)).configure(auth_routes(auth, mount))
 }
 
-/// The routes alone, for `.configure(…)` of an application that wraps itself in [`portcullis()`].
+/// The routes alone, and the issuer's metadata at the root of the host (RFC 8414 §3), for `.configure(…)` of an application that wraps itself in [`portcullis()`].
 pub fn auth_routes(auth: &Auth, mount: &str) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let (auth, mount) = (auth.clone(), mount_path(mount));
     move |config| {
+        if let Some(path) = auth.metadata_path() {
+            let auth = auth.clone();
+            let answer = move |request, body| answer(auth.clone(), String::new(), request, body);
+            config.service(web::resource(path).to(answer));
+        }
         let scope = web::scope(&mount);
         let answer = move |request, body| answer(auth.clone(), mount.clone(), request, body);
         config.service(scope.default_service(web::to(answer)));

@@ -12,7 +12,7 @@ use axum::extract::{
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::Route;
+use axum::routing::{Route, any};
 use portcullis::{Auth, Denied, Fault, Identity, Refusal};
 use tokio::time::timeout;
 use tower::{Layer, Service};
@@ -24,6 +24,14 @@ use tower::{Layer, Service};
 pub fn auth_router<S: Clone + Send + Sync + 'static>(auth: &Auth) -> Router<S> {
     let auth = auth.clone();
     Router::new().fallback(move |request| answer(auth.clone(), request))
+}
+
+/// The issuer's metadata where RFC 8414 §3 wants them, at the root of the host: `.merge(well_known(&auth))` beside the
+/// nested routes. Empty if the issuer is no address.
+pub fn well_known<S: Clone + Send + Sync + 'static>(auth: &Auth) -> Router<S> {
+    let Some(path) = auth.metadata_path() else { return Router::new() };
+    let auth = auth.clone();
+    Router::new().route(&path, any(move |request| answer(auth.clone(), request)))
 }
 
 async fn answer(auth: Auth, request: Request) -> Result<Response, Refused> {

@@ -15,7 +15,7 @@ use rocket::http::{Method, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
 use rocket::route::{self, Handler, Route};
-use rocket::tokio::io::AsyncReadExt;
+use rocket::tokio::io::{AsyncReadExt, empty};
 use rocket::tokio::time::timeout;
 use rocket::{Build, Data, Ignite, Request, Response, Rocket, Sentinel};
 
@@ -31,6 +31,11 @@ impl Portcullis {
     /// The routes of `auth` under `mount`, such as `/auth`.
     pub fn new(auth: &Auth, mount: &str) -> Self {
         Self { auth: auth.clone(), mount: mount_path(mount) }
+    }
+
+    fn mounted(&self, rocket: Rocket<Build>, base: &str, path: &str) -> Rocket<Build> {
+        let routes = METHODS.map(|method| Route::ranked(RANK, method, path, self.clone()));
+        rocket.mount(base, routes).register(base, vec![Catcher::new(None, self.clone())])
     }
 
     async fn answer(&self, method: &str, request: &Request<'_>, body: Bytes) -> Result<Answer, Denied> {
@@ -49,13 +54,14 @@ impl Fairing for Portcullis {
     }
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
-        let routes: Vec<_> = METHODS
-            .into_iter()
-            .map(|method| Route::ranked(RANK, method, "/<path..>", self.clone()))
-            .collect();
-        let catcher = Catcher::new(None, self.clone());
         let mount = if self.mount.is_empty() { "/" } else { self.mount.as_str() };
-        Ok(rocket.manage(self.auth.clone()).mount(mount, routes).register(mount, vec![catcher]))
+        let rocket = self.mounted(rocket.manage(self.auth.clone()), mount, "/<path..>");
+        // RFC 8414 §3: the issuer's metadata stand at the root of the host.
+        let root = Self { mount: String::new(), ..self.clone() };
+        Ok(match self.auth.metadata_path() {
+            Some(path) => root.mounted(rocket, &path, "/"),
+            None => rocket,
+        })
     }
 
     /// Says what a guard refused. Rocket would show an error page of its own; and an `Option` around a guard hides
@@ -114,6 +120,10 @@ fn respond<'r>(response: Answer) -> Response<'r> {
         if let Ok(value) = value.to_str() {
             translated.raw_header_adjoin(name.as_str().to_owned(), value.to_owned());
         }
+    }
+    // RFC 9110 §8.6: the length in a 304 would be that of the whole document.
+    if response.status() == http::StatusCode::NOT_MODIFIED {
+        return translated.streamed_body(empty()).finalize();
     }
     let body = response.into_body();
     translated.sized_body(body.len(), Cursor::new(body)).finalize()

@@ -122,8 +122,9 @@ impl KeySet {
         self.keys.iter().find(|key| key.kid() == kid)
     }
 
-    pub(crate) fn key_by_header(&self, header: &str) -> Option<&VerifyingKey> {
-        self.keys.iter().find(|key| key.header() == header)
+    /// The key whose own header a token begins with, and what comes after the dot behind it.
+    pub(crate) fn key_by_start<'t>(&self, message: &'t str) -> Option<(&VerifyingKey, &'t str)> {
+        self.keys.iter().find_map(|key| Some((key, message.strip_prefix(key.header())?.strip_prefix('.')?)))
     }
 }
 

@@ -21,6 +21,7 @@
 //!     amr: vec!["pwd".into()],
 //!     roles: vec![],
 //!     permissions: vec![],
+//!     packed: None,
 //! };
 //! let token = ring.sign(&claims)?;
 //!
@@ -40,6 +41,7 @@ mod jwk;
 mod key;
 mod key_set;
 mod pem;
+mod permissions;
 mod ring;
 mod strict;
 mod verify;
@@ -47,8 +49,10 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claims::{AccessClaims, Audience};
+pub use compact_str::CompactString;
 pub use jwk::{Jwk, JwkSet};
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use key_set::{KeySet, LeftOut};
+pub use permissions::{PackedPermissions, PermissionRegistry, Permissions, RegistryError, UnknownRegistry};
 pub use ring::{KeyRing, SignError};
 pub use verify::{Expect, Rejected};

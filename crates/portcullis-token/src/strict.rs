@@ -16,14 +16,19 @@ where
     A: MapAccess<'de>,
     F: FnMut(&str, &mut A) -> Result<bool, A::Error>,
 {
-    // A set only for names that are not ours: it stays empty, and costs nothing, for nearly every token.
-    let mut strangers = BTreeSet::new();
+    // Names that are not ours are few: a set, which would take heap, only from the second on.
+    let (mut first, mut others) = (None, BTreeSet::new());
     while let Some(Name(name)) = map.next_key()? {
-        if !member(&name, &mut map)? {
-            map.next_value::<Ignored>()?;
-            if !strangers.insert(name) {
-                return Err(A::Error::custom("duplicate member"));
-            }
+        if member(&name, &mut map)? {
+            continue;
+        }
+        map.next_value::<Ignored>()?;
+        let new = match &first {
+            None => first.replace(name).is_none(),
+            Some(first) => *first != name && others.insert(name),
+        };
+        if !new {
+            return Err(A::Error::custom("duplicate member"));
         }
     }
     Ok(())

@@ -3,14 +3,17 @@
 
 mod environment;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_token::{Algorithm, SigningKey};
 
+use crate::client::Client;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::event::Event;
+use crate::permission::Grants;
 use crate::secret::Secret;
 
 /// The settings of an [`Auth`](crate::Auth).
@@ -25,10 +28,15 @@ pub struct Config {
     pub secret: Secret,
     /// `iss` of every token: usually the application's public address.
     pub issuer: String,
+    /// The public address of the routes, such as `https://app.example.org/auth`, for the metadata (RFC 8414): where it is
+    /// not the issuer's. `https`, or `http` on the loopback host.
+    pub base_url: Option<String>,
     /// `aud` of every token, demanded when one is presented.
     pub audience: String,
     /// `client_id` of every token (RFC 9068 §2.2).
     pub client_id: String,
+    /// The programs that may ask whether a token is good (RFC 7662), and take back their own (RFC 7009).
+    pub clients: Vec<Client>,
     /// Web origins, besides the application's own, whose pages may send state-changing requests:
     /// `https://app.example.org`, without a path.
     pub allowed_origins: Vec<String>,
@@ -78,6 +86,11 @@ pub struct AccessConfig {
     pub algorithm: Algorithm,
     /// How far another node's clock may be ahead: 60 seconds. `exp` is never stretched.
     pub clock_skew: Duration,
+    /// Every permission there is. With them in a list a permission takes one bit of a token and not its name. The order
+    /// counts: append, and take nothing out.
+    pub permissions: Vec<String>,
+    /// What each role may do.
+    pub grants: BTreeMap<String, Vec<String>>,
 }
 
 /// Sessions and their refresh tokens.
@@ -159,6 +172,12 @@ impl ConfigError {
     }
 }
 
+impl From<Vec<String>> for ConfigError {
+    fn from(mistakes: Vec<String>) -> Self {
+        Self(mistakes)
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration has mistakes:")?;
@@ -182,8 +201,10 @@ impl Config {
             mode: Mode::Production,
             secret: secret.into(),
             issuer: "portcullis".to_owned(),
+            base_url: None,
             audience: "portcullis".to_owned(),
             client_id: "portcullis".to_owned(),
+            clients: Vec::new(),
             allowed_origins: Vec::new(),
             max_staleness: Duration::from_secs(2),
             body_timeout: Duration::from_secs(30),
@@ -221,6 +242,15 @@ impl Config {
         expect(!self.issuer.is_empty(), "issuer: must not be empty");
         expect(!self.audience.is_empty(), "audience: must not be empty");
         expect(!self.client_id.is_empty(), "client_id: must not be empty");
+        expect(
+            self.base_url.as_deref().is_none_or(|url| address(url).is_some()),
+            "base_url: must be https://host[/path], or http on the loopback host, and end without `/`",
+        );
+        expect(
+            self.base_url.is_none() || self.issuer_path().is_some(),
+            "base_url: is of no use while the issuer is no such address (RFC 8414 §2)",
+        );
+        Client::check(&self.clients, &mut expect);
         for origin in &self.allowed_origins {
             expect(
                 is_origin(origin),
@@ -256,7 +286,21 @@ impl Config {
         );
         self.cookies.check(&mut expect);
         self.password.check(&mut expect);
+        if let Err(ConfigError(more)) = Grants::new(&self.access) {
+            mistakes.extend(more);
+        }
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
+    }
+
+    /// The public address of the routes, if the issuer is an address.
+    pub(crate) fn public_address(&self) -> Option<&str> {
+        self.issuer_path()?;
+        Some(self.base_url.as_deref().unwrap_or(&self.issuer))
+    }
+
+    /// What stands behind the host in the issuer, if it is an address.
+    pub(crate) fn issuer_path(&self) -> Option<&str> {
+        address(&self.issuer)
     }
 }
 
@@ -281,6 +325,8 @@ impl Default for AccessConfig {
             ttl: Duration::from_secs(15 * 60),
             algorithm: Algorithm::EdDsa,
             clock_skew: Duration::from_secs(60),
+            permissions: Vec::new(),
+            grants: BTreeMap::new(),
         }
     }
 }
@@ -398,6 +444,23 @@ fn is_origin(text: &str) -> bool {
     };
     let plain = !authority.as_str().contains('@') && !authority.host().is_empty();
     plain && !text.contains('*') && text == format!("{scheme}://{authority}").to_ascii_lowercase()
+}
+
+/// The path of an address that others can reach us at: `https`, or `http` on the loopback host; neither query nor
+/// fragment (RFC 8414 §2), and nothing that would be written otherwise somewhere else.
+fn address(text: &str) -> Option<&str> {
+    let uri: http::Uri = text.parse().ok()?;
+    let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+    let path = text.strip_prefix(&origin)?;
+    let host = uri.host()?;
+    let reachable = match uri.scheme_str()? {
+        "https" => true,
+        "http" => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
+        _ => false,
+    };
+    let plain = is_origin(&origin) && !path.ends_with('/') && !path.contains("//");
+    let plain = plain && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+    (reachable && plain && !path.split('/').any(|part| part == "." || part == "..")).then_some(path)
 }
 
 fn distinct(bytes: &[u8]) -> usize {

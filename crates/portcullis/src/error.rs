@@ -21,6 +21,10 @@ pub enum Denied {
     InvalidToken,
     /// Unknown e-mail address or wrong password; which one is not for the caller to learn.
     InvalidCredentials,
+    /// No registered client, or not its secret; which one is not for the caller to learn (RFC 6749 §5.2).
+    InvalidClient,
+    /// The token was issued to another client (RFC 7009 §2.1).
+    UnauthorizedClient,
     /// The session has outlived its idle or absolute limit.
     SessionExpired,
     /// The session was ended.
@@ -38,6 +42,8 @@ pub enum Denied {
     NotFound,
     /// The user has no live session of that id.
     SessionNotFound,
+    /// The route exists and needs a setting, which the text names.
+    NotConfigured(&'static str),
     /// The route exists; the method does not.
     MethodNotAllowed,
     /// An account with that e-mail address exists.
@@ -48,8 +54,8 @@ pub enum Denied {
     BodyTooSlow,
     /// The body is larger than `MAX_BODY`.
     BodyTooLarge,
-    /// The body is not `application/json`.
-    UnsupportedMediaType,
+    /// The body is not of the type named.
+    UnsupportedMediaType(&'static str),
     /// A field is missing, of the wrong type, too long, or holds a NUL character.
     InvalidField(&'static str, &'static str),
     /// Not an e-mail address that mail could be sent to.
@@ -68,20 +74,23 @@ impl Denied {
     /// The HTTP status.
     pub const fn status(self) -> StatusCode {
         match self {
-            Denied::MalformedJson | Denied::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+            Denied::MalformedJson | Denied::InvalidRequest(_) | Denied::UnauthorizedClient => {
+                StatusCode::BAD_REQUEST
+            }
             Denied::Unauthenticated
             | Denied::InvalidToken
             | Denied::InvalidCredentials
+            | Denied::InvalidClient
             | Denied::SessionExpired
             | Denied::SessionRevoked
             | Denied::RefreshReused => StatusCode::UNAUTHORIZED,
             Denied::WrongPassword | Denied::Forbidden | Denied::ForeignOrigin(_) => StatusCode::FORBIDDEN,
-            Denied::NotFound | Denied::SessionNotFound => StatusCode::NOT_FOUND,
+            Denied::NotFound | Denied::SessionNotFound | Denied::NotConfigured(_) => StatusCode::NOT_FOUND,
             Denied::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Denied::EmailTaken | Denied::Conflict => StatusCode::CONFLICT,
             Denied::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Denied::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Denied::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Denied::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Denied::InvalidField(..)
             | Denied::InvalidEmail
             | Denied::PasswordTooShort
@@ -99,6 +108,8 @@ impl Denied {
             Denied::Unauthenticated => "unauthenticated",
             Denied::InvalidToken => "invalid_token",
             Denied::InvalidCredentials => "invalid_credentials",
+            Denied::InvalidClient => "invalid_client",
+            Denied::UnauthorizedClient => "unauthorized_client",
             Denied::SessionExpired => "session_expired",
             Denied::SessionRevoked => "session_revoked",
             Denied::RefreshReused => "refresh_reused",
@@ -107,12 +118,13 @@ impl Denied {
             Denied::ForeignOrigin(_) => "foreign_origin",
             Denied::NotFound => "not_found",
             Denied::SessionNotFound => "session_not_found",
+            Denied::NotConfigured(_) => "not_configured",
             Denied::MethodNotAllowed => "method_not_allowed",
             Denied::EmailTaken => "email_taken",
             Denied::Conflict => "conflict",
             Denied::BodyTooSlow => "body_too_slow",
             Denied::BodyTooLarge => "body_too_large",
-            Denied::UnsupportedMediaType => "unsupported_media_type",
+            Denied::UnsupportedMediaType(_) => "unsupported_media_type",
             Denied::InvalidField(..) => "invalid_field",
             Denied::InvalidEmail => "invalid_email",
             Denied::PasswordTooShort => "password_too_short",
@@ -128,10 +140,12 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Denied::MalformedJson => "the body must be one JSON object in UTF-8, each member once",
-            Denied::InvalidRequest(why) => why,
+            Denied::InvalidRequest(why) | Denied::NotConfigured(why) => why,
             Denied::Unauthenticated => "sign in first",
             Denied::InvalidToken => "the token is not valid, or no longer",
             Denied::InvalidCredentials => "e-mail address or password is wrong",
+            Denied::InvalidClient => "no such client, or not its secret",
+            Denied::UnauthorizedClient => "the token was issued to another client",
             Denied::SessionExpired => "the session has expired; sign in again",
             Denied::SessionRevoked => "the session was ended; sign in again",
             Denied::RefreshReused => {
@@ -149,7 +163,7 @@ impl fmt::Display for Denied {
             Denied::Conflict => "somebody else changed this at the same moment; look again",
             Denied::BodyTooSlow => "the body did not arrive in time",
             Denied::BodyTooLarge => "the body is larger than 64 KiB",
-            Denied::UnsupportedMediaType => "send the body as application/json",
+            Denied::UnsupportedMediaType(kind) => return write!(f, "send the body as {kind}"),
             Denied::InvalidField(field, problem) => return write!(f, "{field} {problem}"),
             Denied::InvalidEmail => "this is not a usable e-mail address",
             Denied::PasswordTooShort => "the password is too short",

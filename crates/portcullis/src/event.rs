@@ -40,6 +40,8 @@ pub mod action {
     pub const SIGNED_OUT_EVERYWHERE: &str = "signed_out_everywhere";
     /// One session, or all others (cause `others`), were ended by their owner from the list.
     pub const SESSIONS_REVOKED: &str = "sessions_revoked";
+    /// A client revoked a token, and with it the session that it belongs to; the cause is the client's id.
+    pub const TOKEN_REVOKED: &str = "token_revoked";
     /// A replaced refresh token came back after its grace; the session was ended.
     pub const REFRESH_REUSED: &str = "refresh_reused";
     /// A replaced refresh token came within its grace, and from another address or program than the one that
@@ -71,8 +73,8 @@ impl Event {
         }
     }
 
-    pub(crate) fn because(mut self, cause: &'static str) -> Self {
-        self.cause = Some(Cow::Borrowed(cause));
+    pub(crate) fn because(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 

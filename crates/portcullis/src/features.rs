@@ -1,11 +1,15 @@
 //! What the routes do: one file a feature, each with its page in `docs/features/`.
 
+mod introspect;
+mod jwks;
 mod login;
 mod logout;
 mod me;
+pub(crate) mod metadata;
 mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
+mod revoke;
 mod sessions;
 
 use crate::http::Route;
@@ -20,6 +24,10 @@ pub(crate) fn routes() -> impl Iterator<Item = &'static Route> {
         me::ROUTES,
         sessions::ROUTES,
         password::ROUTES,
+        jwks::ROUTES,
+        metadata::ROUTES,
+        introspect::ROUTES,
+        revoke::ROUTES,
     ]
     .into_iter()
     .flatten()

@@ -1,7 +1,7 @@
 //! Requests: the one way in, the table of all routes, and what a handler sees.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -15,8 +15,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::client::Client;
 use crate::clock::Time;
 use crate::event::Event;
+use crate::features::metadata;
 use crate::identity::Identity;
 use crate::reply::Reply;
 use crate::{Auth, Denied, Refusal, features, guard};
@@ -136,15 +138,23 @@ impl Auth {
 
     async fn answer(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Answer {
         let (head, body) = request.into_parts();
+        let path = match self.metadata_path() {
+            Some(path) if path == head.uri.path() => metadata::PATH,
+            _ => head.uri.path(),
+        };
         let here: Vec<_> =
-            features::routes().filter_map(|route| Some((route, route.matches(head.uri.path())?))).collect();
+            features::routes().filter_map(|route| Some((route, route.matches(path)?))).collect();
         let wanted = if head.method == Method::HEAD { &Method::GET } else { &head.method };
         let Some((route, segment)) = here.iter().find(|(route, _)| route.method == wanted) else {
             return not_answered(&head.method, &here);
         };
         let (route, segment) = (*route, (*segment).to_owned());
         let safe = guard::is_safe(head.method.as_str());
-        let reply = self.pass(route, segment, head, body, peer).await.unwrap_or_else(Reply::from);
+        let reply =
+            self.pass(route, segment, head, body, peer).await.unwrap_or_else(|refusal| match route.body {
+                Body::Json => Reply::from(refusal),
+                Body::Form => Reply::oauth(refusal),
+            });
         // What decided about a state-changing request (OWASP: Fetch metadata).
         Ok(if safe { reply } else { reply.header(header::VARY, "sec-fetch-site, origin") })
     }
@@ -162,14 +172,16 @@ impl Auth {
             return Err(Denied::BodyTooLarge.into());
         }
         guard::own_origin(self.config(), head.method.as_str(), &head.headers)?;
-        if !guard::is_safe(head.method.as_str()) && !body.is_empty() && !is_json(&head.headers) {
-            return Err(Denied::UnsupportedMediaType.into());
+        let kind = route.body.media_type();
+        if !guard::is_safe(head.method.as_str()) && !body.is_empty() && !is(kind, &head.headers) {
+            return Err(Denied::UnsupportedMediaType(kind).into());
         }
-        let identity = match route.demand {
-            Demand::Session => Some(self.require(head.method.as_str(), &head.headers).await?),
-            Demand::Nothing => None,
+        let (identity, client) = match route.demand {
+            Demand::Session => (Some(self.require(head.method.as_str(), &head.headers).await?), None),
+            Demand::Client => (None, Some(self.client(&head.headers, &Fields::of_form(&body)?)?)),
+            Demand::Nothing => (None, None),
         };
-        let call = Call { now: self.now(), headers: head.headers, body, segment, peer, identity };
+        let call = Call { now: self.now(), headers: head.headers, body, segment, peer, identity, client };
         (route.handler)(self, &call).await
     }
 }
@@ -185,26 +197,56 @@ pub(crate) struct Route {
     method: Method,
     path: &'static str,
     demand: Demand,
+    body: Body,
     handler: Handler,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Demand {
     Session,
+    Client,
     Nothing,
+}
+
+/// In which form a route takes its body, and with it the words in which it refuses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Json,
+    /// As OAuth has it (RFC 6749 appendix B, §5.2).
+    Form,
+}
+
+impl Body {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Body::Json => "application/json",
+            Body::Form => "application/x-www-form-urlencoded",
+        }
+    }
 }
 
 impl Route {
     pub(crate) const fn get(path: &'static str, handler: Handler) -> Self {
-        Self { method: Method::GET, path, demand: Demand::Session, handler }
+        Self::new(Method::GET, path, handler)
     }
 
     pub(crate) const fn post(path: &'static str, handler: Handler) -> Self {
-        Self { method: Method::POST, path, demand: Demand::Session, handler }
+        Self::new(Method::POST, path, handler)
     }
 
     pub(crate) const fn delete(path: &'static str, handler: Handler) -> Self {
-        Self { method: Method::DELETE, path, demand: Demand::Session, handler }
+        Self::new(Method::DELETE, path, handler)
+    }
+
+    const fn new(method: Method, path: &'static str, handler: Handler) -> Self {
+        Self { method, path, demand: Demand::Session, body: Body::Json, handler }
+    }
+
+    /// For programs that are registered as clients, in OAuth's form: a form in, OAuth's errors out.
+    pub(crate) const fn client(mut self) -> Self {
+        self.demand = Demand::Client;
+        self.body = Body::Form;
+        self
     }
 
     /// For those who have not signed in.
@@ -242,13 +284,20 @@ fn not_answered(method: &Method, here: &[(&Route, &str)]) -> Answer {
     Ok(reply.header_text(header::ALLOW, &allowed.join(", "))?)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body is of that type, and in UTF-8.
+fn is(media_type: &str, headers: &HeaderMap) -> bool {
     let kind = <dyn Headers>::first(headers, "content-type").unwrap_or_default();
     let (essence, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
     // RFC 8259 §8.1: JSON is UTF-8.
     let charset = parameters.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    essence.trim().eq_ignore_ascii_case("application/json")
+    essence.trim().eq_ignore_ascii_case(media_type)
         && charset.is_none_or(|(_, charset)| charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
+}
+
+/// Whether two hexadecimal digits stand behind every `%`; parsers differ about one where they do not.
+fn is_percent_encoded(text: &[u8]) -> bool {
+    let digits = |rest: &[u8]| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit);
+    text.split(|byte| *byte == b'%').skip(1).all(digits)
 }
 
 /// A request as its handler sees it.
@@ -261,12 +310,18 @@ pub(crate) struct Call {
     body: Bytes,
     peer: Option<IpAddr>,
     identity: Option<Identity>,
+    client: Option<Client>,
 }
 
 impl Call {
-    /// Who calls. Every route that is not `.open()` has one.
+    /// Who calls. Every route has one that is neither `.open()` nor for a `.client()`.
     pub(crate) fn identity(&self) -> Result<&Identity, Denied> {
         self.identity.as_ref().ok_or(Denied::Unauthenticated)
+    }
+
+    /// Which client calls. Every route for a `.client()` has one.
+    pub(crate) fn client(&self) -> Result<&Client, Denied> {
+        self.client.as_ref().ok_or(Denied::InvalidClient)
     }
 
     /// From where.
@@ -295,16 +350,42 @@ impl Call {
         serde_json::from_slice(&self.body).map_err(|_| Denied::MalformedJson)
     }
 
+    /// The parameters of a body in OAuth's form.
+    pub(crate) fn parameters(&self) -> Result<Fields, Denied> {
+        Fields::of_form(&self.body)
+    }
+
     /// The fields of the body; an empty body has none.
     pub(crate) fn form_or_empty(&self) -> Result<Fields, Denied> {
         if self.body.is_empty() { Ok(Fields(BTreeMap::new())) } else { self.form() }
     }
 }
 
-/// The members of a JSON object, each once.
+/// The members of a JSON object or the parameters of a form, each once.
 pub(crate) struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
+    /// The parameters of an `application/x-www-form-urlencoded` body; one without a value counts as left out
+    /// (RFC 6749 §3.1).
+    pub(crate) fn of_form(body: &[u8]) -> Result<Self, Denied> {
+        let malformed = Denied::InvalidRequest("the body must be a form in UTF-8, each parameter once");
+        if !is_percent_encoded(body) {
+            return Err(malformed);
+        }
+        let mut fields = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for (name, value) in form_urlencoded::parse(body) {
+            // What stands for bytes that were not UTF-8.
+            if name.contains('\u{fffd}') || value.contains('\u{fffd}') || !seen.insert(name.clone()) {
+                return Err(malformed);
+            }
+            if !value.is_empty() {
+                fields.insert(name.into_owned(), Value::String(value.into_owned()));
+            }
+        }
+        Ok(Self(fields))
+    }
+
     /// A text of at most `max` bytes.
     pub(crate) fn text(&self, name: &'static str, max: usize) -> Result<&str, Denied> {
         self.optional(name, max)?.ok_or(Denied::InvalidField(name, "is missing"))

@@ -1,8 +1,9 @@
 //! Who is asking, and how that was proved.
 
+use std::fmt::Display;
 use std::future::Future;
 
-use portcullis_token::AccessClaims;
+use portcullis_token::{AccessClaims, Permissions};
 
 use crate::clock::Time;
 use crate::features::register::Created;
@@ -11,7 +12,7 @@ use crate::http::Headers;
 use crate::id::{SessionId, UserId};
 use crate::reply::access_cookie_name;
 use crate::store::{PasswordRecord, User};
-use crate::{Auth, Denied, Refusal, guard};
+use crate::{Auth, Denied, Fault, Refusal, guard};
 
 /// A signed-in user, as their access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub struct Identity {
     user: UserId,
     session: SessionId,
     claims: AccessClaims,
+    permissions: Permissions,
 }
 
 impl Identity {
@@ -40,6 +42,16 @@ impl Identity {
     /// Whether the user had that role when the token was issued.
     pub fn has_role(&self, role: &str) -> bool {
         self.claims.roles.iter().any(|one| one == role)
+    }
+
+    /// What the user might do when the token was issued.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.permissions.names()
+    }
+
+    /// Whether the user might do that when the token was issued.
+    pub fn has_permission(&self, name: &str) -> bool {
+        self.permissions.contains(name)
     }
 
     /// When the user last proved who they are.
@@ -91,7 +103,7 @@ impl Auth {
     /// method only if the request comes from our own pages.
     ///
     /// # Errors
-    /// [`Denied`] for a credential that is not valid; a [`Fault`](crate::Fault) if the store is silent.
+    /// [`Denied`] for a credential that is not valid; a [`Fault`] if the store is silent.
     pub fn authenticate(
         &self,
         method: &str,
@@ -101,14 +113,24 @@ impl Auth {
         let verdict = self.identify(method, headers, now);
         async move {
             let Some(identity) = verdict? else { return Ok(None) };
-            if !self.revoked().is_fresh(now) {
-                self.revoked().freshen(now).await?;
-            }
-            if self.revoked().contains(identity.session) {
+            if self.is_revoked(&identity, now).await? {
                 return Err(Denied::InvalidToken.into());
             }
             Ok(Some(identity))
         }
+    }
+
+    /// Whom an access token names, however it came here; `None` if it is not good.
+    pub(crate) async fn recognise(&self, token: &str, now: Time) -> Result<Option<Identity>, Fault> {
+        let Ok(identity) = self.read(token, now) else { return Ok(None) };
+        Ok(if self.is_revoked(&identity, now).await? { None } else { Some(identity) })
+    }
+
+    async fn is_revoked(&self, identity: &Identity, now: Time) -> Result<bool, Fault> {
+        if !self.revoked().is_fresh(now) {
+            self.revoked().freshen(now).await?;
+        }
+        Ok(self.revoked().contains(identity.session))
     }
 
     /// Who sent a request that needs a user.
@@ -157,13 +179,21 @@ impl Auth {
                 return Err(Denied::InvalidRequest("send the access token in one way, not in two"));
             }
         };
-        let claims = self.ring().verify(&token, self.expect(), now.seconds()).map_err(|rejected| {
-            tracing::debug!(target: "portcullis::token", %rejected, "access token refused");
+        self.read(&token, now).map(Some)
+    }
+
+    fn read(&self, token: &str, now: Time) -> Result<Identity, Denied> {
+        let refused = |why: &dyn Display| {
+            tracing::debug!(target: "portcullis::token", rejected = %why, "access token refused");
             Denied::InvalidToken
-        })?;
+        };
+        let claims =
+            self.ring().verify(token, self.expect(), now.seconds()).map_err(|rejected| refused(&rejected))?;
+        // Its user comes back with a new one, packed with the registry of today.
+        let permissions = claims.granted(self.grants().registry()).map_err(|unknown| refused(&unknown))?;
         let user = claims.sub.parse().map_err(|_| Denied::InvalidToken)?;
         let session = claims.sid.parse().map_err(|_| Denied::InvalidToken)?;
-        Ok(Some(Identity { user, session, claims }))
+        Ok(Identity { user, session, claims, permissions })
     }
 }
 

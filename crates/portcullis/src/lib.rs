@@ -13,6 +13,7 @@
 //!
 //! What it does not do yet stands in the README.
 
+mod client;
 pub mod clock;
 pub mod config;
 mod email;
@@ -24,6 +25,7 @@ mod hashing;
 pub mod http;
 mod id;
 mod identity;
+mod permission;
 mod refresh_token;
 mod reply;
 mod revocation;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 
 use portcullis_token::{Expect, JwkSet, KeyRing};
 
+pub use client::Client;
 pub use config::{Config, ConfigError, Mode};
 pub use email::Email;
 pub use error::{Denied, Fault, Refusal};
@@ -50,6 +53,7 @@ pub use store::Stores;
 use clock::Time;
 use event::{Event, action};
 use hashing::Hashing;
+use permission::Grants;
 use revocation::Revoked;
 use secret::Keychain;
 use store::{Ended, User, Which};
@@ -64,6 +68,7 @@ struct Inner {
     keychain: Keychain,
     ring: KeyRing,
     expect: Expect,
+    grants: Grants,
     hashing: Hashing,
     revoked: Revoked,
 }
@@ -99,9 +104,10 @@ impl Auth {
             .clock_skew(config.access.clock_skew.as_secs())
             // Revocations are remembered for as long; a token from before the setting was lowered counts no more.
             .longest(config.access.ttl.as_secs());
+        let grants = Grants::new(&config.access)?;
         let hashing = Hashing::new(&config.password, &*config.entropy)?;
         let revoked = Revoked::load(Arc::clone(&stores.revocations), config.max_staleness, now).await?;
-        let auth = Self(Arc::new(Inner { config, stores, keychain, ring, expect, hashing, revoked }));
+        let auth = Self(Arc::new(Inner { config, stores, keychain, ring, expect, grants, hashing, revoked }));
         if made {
             auth.record(Event::new(now, action::SIGNING_KEY_MADE)).await?;
         }
@@ -134,13 +140,16 @@ impl Auth {
     ///
     /// # Errors
     /// [`Denied::InvalidField`] for more than 32 roles or a name that is empty, longer than 64 bytes or holds a control
-    /// character, since every request carries them; and if the store failed.
+    /// character, since every request carries them, or if the user's tokens would be too long with what these roles
+    /// [grant](config::AccessConfig::grants); and if the store failed.
     pub async fn set_roles(&self, user: UserId, roles: &[String]) -> Result<bool, Refusal> {
         let fits = |role: &String| (1..=64).contains(&role.len()) && !role.contains(char::is_control);
         if roles.len() > 32 || !roles.iter().all(fits) {
             let problem = "must be at most 32 names of 1 to 64 bytes without control characters";
             return Err(Denied::InvalidField("roles", problem).into());
         }
+        let Some(account) = self.user(user).await? else { return Ok(false) };
+        self.roles_fit(&account, roles)?;
         let set = self.stores().users.set_roles(user, roles).await?;
         if set {
             self.record(Event::new(self.now(), action::ROLES_SET).of(user)).await?;
@@ -202,6 +211,10 @@ impl Auth {
 
     fn expect(&self) -> &Expect {
         &self.0.expect
+    }
+
+    fn grants(&self) -> &Grants {
+        &self.0.grants
     }
 
     fn hashing(&self) -> &Hashing {

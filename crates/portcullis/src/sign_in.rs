@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use portcullis_token::{AccessClaims, Audience};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use portcullis_token::{AccessClaims, Audience, SignError};
 use serde::Serialize;
 
 use crate::clock::{self, Time};
@@ -17,7 +19,7 @@ use crate::reply::Reply;
 use crate::rotation::State;
 use crate::secret::Secret;
 use crate::store::{Ended, Session, User, Which};
-use crate::{Auth, Denied, Fault, Refusal};
+use crate::{Auth, Denied, Fault, Refusal, permission};
 
 use http::StatusCode;
 
@@ -201,25 +203,46 @@ impl Auth {
     }
 
     fn access_token(&self, session: &Session, user: &User, now: Time, lives: u64) -> Result<Secret, Fault> {
+        let claims = AccessClaims {
+            auth_time: session.auth_time.seconds(),
+            amr: session.amr.split(' ').map(str::to_owned).collect(),
+            ..self.claims(user, session.id, now, lives)?
+        };
+        let token = self.ring().sign(&claims).map_err(|error| {
+            if matches!(error, SignError::TooLong(_)) {
+                permission::advise(user.id, &error);
+            }
+            Fault::new("signing an access token", error)
+        })?;
+        Ok(Secret::from(token))
+    }
+
+    /// What a token says of a user who proves who they are now, and does not yet say how.
+    pub(crate) fn claims(
+        &self,
+        user: &User,
+        session: SessionId,
+        now: Time,
+        lives: u64,
+    ) -> Result<AccessClaims, Fault> {
         let config = self.config();
         let jti = clock::random::<16>(&*config.entropy)?;
-        let claims = AccessClaims {
-            iss: config.issuer.clone(),
-            sub: user.id.to_string(),
+        let (permissions, packed) = self.grants().of(&user.roles);
+        Ok(AccessClaims {
+            iss: config.issuer.as_str().into(),
+            sub: user.id.to_string().into(),
             aud: Audience::from(config.audience.as_str()),
             exp: now.seconds() + lives,
             iat: now.seconds(),
-            jti: uuid::Builder::from_random_bytes(jti).into_uuid().to_string(),
-            client_id: config.client_id.clone(),
-            sid: session.id.to_string(),
-            auth_time: session.auth_time.seconds(),
-            amr: session.amr.split(' ').map(str::to_owned).collect(),
+            jti: BASE64URL.encode(jti).into(),
+            client_id: config.client_id.as_str().into(),
+            sid: session.to_string().into(),
+            auth_time: now.seconds(),
+            amr: Vec::new(),
             roles: user.roles.clone(),
-            permissions: Vec::new(),
-        };
-        let token =
-            self.ring().sign(&claims).map_err(|error| Fault::new("signing an access token", error))?;
-        Ok(Secret::from(token))
+            permissions,
+            packed,
+        })
     }
 }
 

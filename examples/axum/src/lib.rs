@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use example_notes::{NewNote, Note, Notes, home};
 use portcullis::{Auth, Denied};
-use portcullis_axum::{CurrentUser, Refused, auth_router, require_user};
+use portcullis_axum::{CurrentUser, Refused, auth_router, require_user, well_known};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -36,6 +36,7 @@ pub fn app(auth: Auth, notes: Notes) -> Router {
         .route("/me", get(me))
         .merge(notes_router)
         .nest("/auth", auth_router(&auth))
+        .merge(well_known(&auth))
         .fallback(nothing)
         .with_state(Shared { auth, notes })
 }

@@ -247,13 +247,15 @@ fn what_was_signed_is_what_is_read() {
         amr: vec!["pwd".into(), "otp".into()],
         roles: vec!["editor".into()],
         permissions: vec!["notes:write".into(), String::new()],
+        packed: None,
     };
     let sparse = AccessClaims {
         aud: Audience::from(AUDIENCE),
-        client_id: String::new(),
+        client_id: "".into(),
         amr: vec![],
         roles: vec![],
         permissions: vec![],
+        packed: None,
         ..whole.clone()
     };
     for key in both() {

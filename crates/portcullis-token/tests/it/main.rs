@@ -12,6 +12,7 @@ mod forge;
 mod form;
 mod header;
 mod keys;
+mod permissions;
 mod rfc;
 mod ring;
 mod signature;

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use portcullis_token::{Algorithm, SigningKey};
 
 use super::{Config, ConfigError, Mode, SameSite};
+use crate::client::Client;
 use crate::clock::{self, SystemEntropy};
 use crate::secret::Secret;
 
@@ -27,8 +28,10 @@ impl Config {
     /// | `PORTCULLIS_SECRET_FILE_CREATE` | `true`: in production, too, the file below is made if it is not there | `false` |
     /// | `PORTCULLIS_SECRET_FILE` | a file that holds it; in development made with a random secret if it is not there | in development `.portcullis-secret` |
     /// | `PORTCULLIS_ISSUER` | `iss` | `portcullis` |
+    /// | `PORTCULLIS_BASE_URL` | the public address of the routes, where it is not the issuer's | none |
     /// | `PORTCULLIS_AUDIENCE` | `aud` | `portcullis` |
     /// | `PORTCULLIS_CLIENT_ID` | `client_id` | `portcullis` |
+    /// | `PORTCULLIS_CLIENTS` | clients that may introspect and revoke: `id:secret`, separated by white space | none |
     /// | `PORTCULLIS_ALLOWED_ORIGINS` | further origins, separated by commas | none |
     /// | `PORTCULLIS_MAX_STALENESS` | seconds until a revocation on another node counts here | `2` |
     /// | `PORTCULLIS_BODY_TIMEOUT` | seconds that a body may take to arrive | `30` |
@@ -105,8 +108,10 @@ impl Vars {
         );
         config.secret = self.secret(config.mode);
         self.value("PORTCULLIS_ISSUER", &mut config.issuer);
+        config.base_url = self.take("PORTCULLIS_BASE_URL");
         self.value("PORTCULLIS_AUDIENCE", &mut config.audience);
         self.value("PORTCULLIS_CLIENT_ID", &mut config.client_id);
+        config.clients = self.clients();
         if let Some(list) = self.take("PORTCULLIS_ALLOWED_ORIGINS") {
             config.allowed_origins =
                 list.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
@@ -148,6 +153,21 @@ impl Vars {
         self.value("PORTCULLIS_HASH_THREADS", &mut password.threads);
         self.value("PORTCULLIS_HASH_QUEUE", &mut password.queue);
         config
+    }
+
+    fn clients(&mut self) -> Vec<Client> {
+        let list = Secret::from(self.take("PORTCULLIS_CLIENTS").unwrap_or_default());
+        let mut clients = Vec::new();
+        for (number, pair) in list.expose().split_whitespace().enumerate() {
+            match pair.split_once(':') {
+                Some((id, secret)) => clients.push(Client::new(id, secret)),
+                // Not shown: it may be a secret.
+                None => {
+                    self.mistakes.push(format!("PORTCULLIS_CLIENTS: number {} is not id:secret", number + 1))
+                }
+            }
+        }
+        clients
     }
 
     fn take(&mut self, name: &str) -> Option<String> {

@@ -76,6 +76,8 @@ pub enum Ended {
     Reuse,
     /// An administrator ended it.
     Administrator,
+    /// A client revoked one of its tokens (RFC 7009).
+    Client,
     /// Its user left its epoch: a change of the password or a logout everywhere was cut short before it came here.
     Superseded,
 }
@@ -90,6 +92,7 @@ impl Ended {
             Ended::PasswordChanged => "password_changed",
             Ended::Reuse => "reuse",
             Ended::Administrator => "administrator",
+            Ended::Client => "client",
             Ended::Superseded => "superseded",
         }
     }
