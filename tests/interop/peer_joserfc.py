@@ -4,7 +4,7 @@ import functools
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, OctKey, thumbprint
+from joserfc.jwk import JWKRegistry, OctKey
 
 import lines
 from verify_joserfc import published, verify
@@ -39,11 +39,11 @@ def kind(algorithm):
     return {"Ed": "OKP", "ES": "EC", "RS": "RSA", "PS": "RSA", "HS": "oct"}[algorithm[:2]]
 
 
-def thumbprint_of(jwk):
-    return {"thumbprint": thumbprint(jwk)}
+def thumbprint(jwk):
+    return {"thumbprint": JWKRegistry.import_key(jwk).thumbprint()}
 
 
 lines.answer(
-    {"verify": verify_token, "sign": sign, "key": key, "thumbprint": thumbprint_of},
+    {"verify": verify_token, "sign": sign, "key": key, "thumbprint": thumbprint},
     JoseError,
 )

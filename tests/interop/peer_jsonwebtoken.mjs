@@ -46,5 +46,7 @@ await answer(
       };
     },
   },
-  (error) => error instanceof jwt.JsonWebTokenError,
+  // Of what it finds amiss, these two come as errors of another kind.
+  (error) =>
+    error instanceof jwt.JsonWebTokenError || /signatures must be|Unknown key type/.test(error.message),
 );
