@@ -10,7 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use portcullis::Config;
 use portcullis::clock::{Entropy, SystemClock, SystemEntropy};
 use portcullis::token::{
-    AccessClaims, Algorithm, Audience, Expect, JwkSet, KeyRing, KeySet, Rejected, SigningKey, VerifyingKey,
+    AccessClaims, Algorithm, Audience, Expect, JwkSet, KeyError, KeyRing, KeySet, Rejected, SigningKey,
+    VerifyingKey,
 };
 use serde_json::{Value, json};
 
@@ -121,7 +122,10 @@ async fn peers_refuse_what_was_changed_or_is_for_somebody_else(algorithm: Algori
     let without = |name: &str| signed(&key, &header, &without(&claims, name));
     let retyped = |typ: &str| signed(&key, &self::with(&header, "typ", typ.into()), &claims);
     let bad = [
-        ("another user", format!("{head}.{}.{signature}", encoded(&self::with(&claims, "sub", "eve".into())))),
+        (
+            "another user",
+            format!("{head}.{}.{signature}", encoded(&self::with(&claims, "sub", "eve".into()))),
+        ),
         ("a changed signature", format!("{head}.{body}.{}", flipped(&signature))),
         ("a short signature", format!("{head}.{body}.{}", &signature[..signature.len() - 4])),
         ("no signature", format!("{head}.{body}.")),
@@ -185,7 +189,11 @@ async fn we_accept_what_peers_sign(algorithm: Algorithm) {
         for (header, claims) in forms {
             let token = peer.sign(&claims, &header, &private(&key, algorithm, "theirs")).await;
             let verified = set.verify(&token, &expect(), now());
-            assert_eq!(verified.map(|claims| claims.sub), Ok("user-1".into()), "{library:?} {header} {claims}");
+            assert_eq!(
+                verified.map(|claims| claims.sub),
+                Ok("user-1".into()),
+                "{library:?} {header} {claims}"
+            );
         }
         // A key that was published without a name, as many are, has that of its thumbprint.
         if let Some(thumbprint) = key.thumbprint.filter(|_| algorithm != Algorithm::Ps256) {
@@ -296,6 +304,17 @@ async fn jsonwebtoken_knows_no_eddsa() {
     let by = by_address(Algorithm::EdDsa, &published.address);
     let answer = Peer::start(Library::JsonWebToken).verify(&token, &by).await;
     assert!(answer.unwrap_err().contains("Unknown key type"));
+}
+
+/// The guide says so too: the name that RFC 9864 gives is not ours.
+#[tokio::test]
+async fn a_key_that_says_ed25519_instead_of_eddsa_is_left_out() {
+    let key = Peer::start(Library::Jose).key(Algorithm::EdDsa).await;
+    let mut public = PeerKey::named(&key.public, Algorithm::EdDsa, "theirs");
+    public["alg"] = "Ed25519".into();
+    let set = KeySet::from_published(&keys(&public)).unwrap();
+    assert!(set.is_empty());
+    assert_eq!(set.left_out()[0].why, KeyError::Unfit("alg"));
 }
 
 #[tokio::test]
