@@ -16,6 +16,11 @@ mod setup;
 
 mod tidy;
 
+#[cfg(feature = "interop")]
+mod interop;
+#[cfg(feature = "interop")]
+mod peer;
+
 /// Every promise of every store.
 macro_rules! store_suites {
     () => {
