@@ -7,9 +7,9 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::routing::{get, post};
-use axum_login::tower_sessions::{MemoryStore, SessionManagerLayer};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend};
 use portcullis_axum::CurrentUser;
+use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 use crate::setup::{Claims, HandWritten, announce, ours};
 
@@ -18,12 +18,11 @@ pub fn serve(guard: &str) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let app = Router::new().route("/open", get(async || "hello"));
         let app = match guard {
             "ours" | "ours-uncached" => {
                 let (auth, credential) = ours(guard).await?;
                 announce(address, &credential);
-                app.route("/closed", get(async |_: CurrentUser| "hello")).with_state(auth)
+                open().route("/closed", get(async |_: CurrentUser| "hello")).with_state(auth)
             }
             "axum-login" => {
                 let login = async |mut session: AuthSession<Login>| {
@@ -37,7 +36,7 @@ pub fn serve(guard: &str) -> Result<(), Box<dyn Error>> {
                 let layer = AuthManagerLayerBuilder::new(Login, sessions).build();
                 let guarded =
                     Router::new().route("/closed", get(closed)).route("/login", post(login)).layer(layer);
-                let app = app.merge(guarded);
+                let app: Router = open().merge(guarded);
                 let mut request = axum::http::Request::post("/login").body(axum::body::Body::empty())?;
                 let mut service = app.clone();
                 request.headers_mut().insert(header::HOST, "localhost".parse()?);
@@ -49,11 +48,15 @@ pub fn serve(guard: &str) -> Result<(), Box<dyn Error>> {
             algorithm => {
                 let (guard, credential) = HandWritten::new(algorithm)?;
                 announce(address, &credential);
-                app.route("/closed", get(async |_: Checked| "hello")).with_state(Arc::new(guard))
+                open().route("/closed", get(async |_: Checked| "hello")).with_state(Arc::new(guard))
             }
         };
         Ok(axum::serve(listener, app).await?)
     })
+}
+
+fn open<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/open", get(async || "hello"))
 }
 
 struct Checked(#[expect(dead_code, reason = "extracted, not read")] Claims);
