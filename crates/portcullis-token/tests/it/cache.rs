@@ -154,17 +154,18 @@ fn its_memory_is_bounded() {
         aud: Audience::from(AUDIENCE),
         exp: NOW + 900,
         iat: NOW,
-        jti: String::new(),
+        jti: "".into(),
         client_id: "web".into(),
         sid: "session-1".into(),
         auth_time: NOW,
         amr: vec![],
         roles: vec![],
         permissions: vec![],
+        packed: None,
     };
     let mut shortest = usize::MAX;
     for number in 0..100_000 {
-        said.jti = format!("token-{number}");
+        said.jti = format!("token-{number}").into();
         let token = ring.sign(&said).unwrap();
         shortest = shortest.min(token.len());
         assert!(cache.verify(ring.keys(), &token, &expect, NOW, Ok).is_ok());
