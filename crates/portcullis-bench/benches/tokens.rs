@@ -438,6 +438,7 @@ fn access_claims() -> AccessClaims {
         amr: vec!["pwd".into()],
         roles: like.roles.map(str::to_owned).into(),
         permissions: vec![],
+        packed: None,
     }
 }
 
