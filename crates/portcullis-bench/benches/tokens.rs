@@ -78,7 +78,7 @@ enum Bare {
     Ed25519(Ed25519KeyPair, ParsedPublicKey),
     Es256(EcdsaKeyPair, ParsedPublicKey),
     Rs256(RsaKeyPair, ParsedPublicKey),
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
 }
 
 impl Keys {
@@ -125,7 +125,7 @@ impl Keys {
             }
             _ => Self {
                 algorithm,
-                bare: Bare::Hs256(hmac::Key::new(hmac::HMAC_SHA256, &SECRET)),
+                bare: Bare::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &SECRET))),
                 encoding: EncodingKey::from_secret(&SECRET),
                 decoding: DecodingKey::from_secret(&SECRET),
                 ours: SigningKey::hmac(algorithm, &SECRET, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")

@@ -109,7 +109,7 @@ fn unused_bits_at_the_end_of_a_segment_are_zero() {
         accepted(&key, &seal(&key, &message), "control");
         let parts = [header.to_string().into_bytes(), claims.to_string().into_bytes(), sign(&key, &message)];
         for segment in 0..3 {
-            if parts[segment].len() % 3 == 0 {
+            if parts[segment].len().is_multiple_of(3) {
                 // 48 or 96 bytes leave no bit unused.
                 assert_eq!(segment, 2, "{:?}", key.algorithm());
                 continue;

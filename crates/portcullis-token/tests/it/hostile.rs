@@ -130,7 +130,7 @@ fn writings(base: &mut Base) {
                 format!("0x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
             ),
         ];
-        if bytes.len() % 3 != 0 {
+        if !bytes.len().is_multiple_of(3) {
             let other = char::from(ALPHABET[last + 1]);
             writings.push(("unused bits", format!("{head}{other}")));
         }
