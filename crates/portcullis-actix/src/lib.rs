@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
-use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture, Map, Ready, ready};
 use portcullis::{Denied, Fault, Gate, Headers, Identity, Refusal};
 
 #[cfg(feature = "issuer")]
@@ -118,34 +118,47 @@ impl Deref for CurrentUser {
 
 impl FromRequest for CurrentUser {
     type Error = Refused;
-    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+    type Future =
+        Map<<MaybeUser as FromRequest>::Future, fn(Result<MaybeUser, Refused>) -> Result<Self, Refused>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let user = MaybeUser::from_request(request, payload);
-        async move { Ok(Self(user.await?.0.ok_or(Denied::Unauthenticated)?)) }.boxed_local()
+        MaybeUser::from_request(request, payload)
+            .map(|user| Ok(Self(user?.0.ok_or(Denied::Unauthenticated)?)))
     }
 }
 
 impl FromRequest for MaybeUser {
     type Error = Refused;
-    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+    type Future = Either<Ready<Result<Self, Refused>>, LocalBoxFuture<'static, Result<Self, Refused>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        async move {
-            let gate = request.extensions().get::<Gate>().cloned();
-            let gate = gate.ok_or_else(|| {
-                // Said here, since an `Option` would swallow the error.
-                tracing::error!("a user was asked for in an application without .wrap(portcullis(&auth))");
-                Fault::new("finding the user", "wrap the application in portcullis(&auth)")
-            })?;
-            let user = gate.authenticate(request.method().as_str(), &Fields(request.headers())).await;
-            Ok(Self(user.inspect_err(|refusal| {
-                request.extensions_mut().insert(Hidden(refusal.clone().into()));
-            })?))
+        let gate = request.extensions().get::<Gate>().cloned();
+        let Some(gate) = gate else {
+            // Said here, since an `Option` would swallow the error.
+            tracing::error!("a user was asked for in an application without .wrap(portcullis(&auth))");
+            let fault = Fault::new("finding the user", "wrap the application in portcullis(&auth)");
+            return Either::Left(ready(Err(fault.into())));
+        };
+        // Nearly every request is answered without waiting, and without a heap block for that.
+        if let Either::Left(verdict) =
+            gate.authenticate(request.method().as_str(), &Fields(request.headers()))
+        {
+            return Either::Left(ready(kept(request, verdict.into_inner())));
         }
-        .boxed_local()
+        let request = request.clone();
+        let waiting = async move {
+            let verdict = gate.authenticate(request.method().as_str(), &Fields(request.headers())).await;
+            kept(&request, verdict)
+        };
+        Either::Right(waiting.boxed_local())
     }
+}
+
+/// Keeps what was refused, for the middleware.
+fn kept(request: &HttpRequest, user: Result<Option<Identity>, Refusal>) -> Result<MaybeUser, Refused> {
+    Ok(MaybeUser(user.inspect_err(|refusal| {
+        request.extensions_mut().insert(Hidden(refusal.clone().into()));
+    })?))
 }
 
 impl Refused {

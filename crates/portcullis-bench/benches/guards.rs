@@ -101,7 +101,13 @@ fn start(framework: &str, guard: &str) -> Result<(Child, SocketAddr, String), Bo
         .stdout(Stdio::piped())
         .spawn()?;
     let mut lines = BufReader::new(server.stdout.take().ok_or("no output")?).lines();
-    let address = lines.next().ok_or("the server did not start")??.parse()?;
+    // Rocket has a log of its own, on standard output.
+    let address = loop {
+        let line = lines.next().ok_or("the server did not start")??;
+        if let Some(address) = line.strip_prefix("listening on ") {
+            break address.parse()?;
+        }
+    };
     let credential = lines.next().ok_or("the server named no credential")??;
     pin("0", server.id());
     Ok((server, address, credential))

@@ -38,6 +38,10 @@ fn main() {
         println!("\nSign one token: the same\n");
         table(algorithms, sign);
     }
+    if wanted("algorithms") {
+        println!("\nEvery algorithm, ours: microseconds\n");
+        every_algorithm();
+    }
     if wanted("again") {
         println!("\nA token met again: nanoseconds, and (heap blocks taken)\n");
         again();
@@ -251,6 +255,27 @@ fn sign(keys: &'static Keys) -> Vec<Contestant> {
             black_box(ring.sign(black_box(claims)).unwrap());
         }),
     ]
+}
+
+/// What each algorithm costs here, without a measure beside it.
+fn every_algorithm() {
+    println!("| | sign | verify | bytes of the token |\n|---|---|---|---|");
+    for algorithm in Algorithm::ALL {
+        let kid = algorithm.is_symmetric().then_some("3fa85f64-5717-4562-b3fc-2c963f66afa6");
+        let ring = KeyRing::new(SigningKey::generate(algorithm, kid, &[7; 64]).unwrap());
+        let (token, again) = (ring.sign(&access_claims()).unwrap(), ring.clone());
+        let bytes = token.len();
+        let (claims, expect) = (access_claims(), Expect::new(ISSUER, AUDIENCE));
+        let both = [
+            Contestant::new("sign", move || drop(black_box(ring.sign(black_box(&claims)).unwrap()))),
+            Contestant::new("verify", move || {
+                black_box(again.verify(black_box(&token), &expect, NOW).unwrap());
+            }),
+        ];
+        let measured = side_by_side(&both, 0, ROUNDS);
+        let micros = |at: usize| measured[at].nanoseconds / 1000.0;
+        println!("| {} | {:.1} | {:.1} | {bytes} |", algorithm.name(), micros(0), micros(1));
+    }
 }
 
 /// A cache of few hot tokens, and one of many met at random, as a look-up pays for memory too.

@@ -9,6 +9,7 @@ use portcullis_token::Rejected;
 
 use crate::clock::Time;
 use crate::cookies::access_cookie_name;
+use crate::gate::Verdict;
 use crate::headers::Headers;
 use crate::identity::{Identity, refused};
 use crate::signing_keys::InUse;
@@ -23,11 +24,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`Denied`] for a credential that is not valid; a [`Fault`] if the store is silent.
-    pub fn authenticate(
-        &self,
-        method: &str,
-        headers: &dyn Headers,
-    ) -> impl Future<Output = Result<Option<Identity>, Refusal>> + Send + use<'_> {
+    pub fn authenticate(&self, method: &str, headers: &dyn Headers) -> Verdict<'_> {
         let now = self.now();
         let verdict = match self.presented(method, headers) {
             Ok(None) => Ok(None),

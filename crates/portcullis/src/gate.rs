@@ -2,12 +2,18 @@
 
 use std::future::Future;
 
+use futures_util::future::{BoxFuture, Either, Ready};
+
+#[cfg(feature = "issuer")]
+use crate::Auth;
 use crate::headers::Headers;
 use crate::verifier::Verifier;
 use crate::{Denied, Identity, Refusal};
 
-#[cfg(feature = "issuer")]
-use {crate::Auth, futures_util::future::Either};
+/// Who sent a request, or why that is not said: there already, as nearly always, or to be waited for.
+pub type Verdict<'a> = Either<Ready<Answer>, BoxFuture<'a, Answer>>;
+
+type Answer = Result<Option<Identity>, Refusal>;
 
 /// Says who sent a request: an `Auth`, or a [`Verifier`]. Cheap to clone. For adapters; the extractors ask it.
 #[derive(Debug, Clone)]
@@ -25,17 +31,10 @@ impl Gate {
     ///
     /// # Errors
     /// [`Denied`] for a credential that is not valid; a [`Fault`](crate::Fault) if it could not be decided.
-    pub fn authenticate(
-        &self,
-        method: &str,
-        headers: &dyn Headers,
-    ) -> impl Future<Output = Result<Option<Identity>, Refusal>> + Send + use<'_> {
+    pub fn authenticate(&self, method: &str, headers: &dyn Headers) -> Verdict<'_> {
         match &self.0 {
             #[cfg(feature = "issuer")]
-            Kind::Auth(auth) => Either::Left(auth.authenticate(method, headers)),
-            #[cfg(feature = "issuer")]
-            Kind::Verifier(verifier) => Either::Right(verifier.authenticate(method, headers)),
-            #[cfg(not(feature = "issuer"))]
+            Kind::Auth(auth) => auth.authenticate(method, headers),
             Kind::Verifier(verifier) => verifier.authenticate(method, headers),
         }
     }

@@ -79,7 +79,7 @@ pub use config_error::ConfigError;
 #[cfg(feature = "issuer")]
 pub use email::Email;
 pub use error::{Denied, Fault, Refusal};
-pub use gate::Gate;
+pub use gate::{Gate, Verdict};
 pub use headers::Headers;
 pub use id::{InvalidId, SessionId, UserId};
 pub use identity::Identity;

@@ -19,6 +19,7 @@ pub use keys::MAX_JWKS;
 pub use source::{Delivery, JwksSource};
 
 use crate::clock::Time;
+use crate::gate::Verdict;
 use crate::headers::Headers;
 use crate::identity::{Identity, refused};
 use crate::{ConfigError, Denied, Fault, Refusal};
@@ -70,11 +71,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Denied`] for a credential that is not valid; a [`Fault`] if there are no keys to tell by.
-    pub fn authenticate(
-        &self,
-        _method: &str,
-        headers: &dyn Headers,
-    ) -> impl Future<Output = Result<Option<Identity>, Refusal>> + Send + use<'_> {
+    pub fn authenticate(&self, _method: &str, headers: &dyn Headers) -> Verdict<'_> {
         let token = match headers.bearer() {
             Ok(Some(token)) => token,
             Ok(None) => return Either::Left(ready(Ok(None))),

@@ -25,7 +25,7 @@ pub async fn ours(guard: &str) -> Result<(Auth, String), Box<dyn Error>> {
 
 /// Says where the server listens and what a client sends.
 pub fn announce(address: impl std::fmt::Display, credential: &str) {
-    println!("{address}\n{}", credential.trim_end());
+    println!("listening on {address}\n{}", credential.trim_end());
 }
 
 /// A guard as services write it: a prepared key, `Validation`, claims of their own.
