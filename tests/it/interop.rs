@@ -1,14 +1,14 @@
 //! Libraries of other languages verify our tokens, and we theirs, each with code that stands in `docs/guides/interop.md`.
 //! Only with the feature `interop`, so that nothing passes by being skipped; `tests/interop/run` turns it on.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use portcullis::Config;
-use portcullis::clock::{Entropy, SystemClock, SystemEntropy};
+use portcullis::clock::{Clock, Entropy, SystemClock, SystemEntropy, Time};
 use portcullis::token::{
     AccessClaims, Algorithm, Audience, Expect, JwkSet, KeyError, KeyRing, KeySet, Rejected, SigningKey,
     VerifyingKey,
@@ -402,6 +402,57 @@ async fn a_key_that_replaced_all_others_at_once_is_known_after_the_cooldown_and_
             assert_eq!(peer.verify(&new, &by).await.is_err(), cools_down, "{library:?}");
             assert_eq!(peer.verify(&old, &by).await.is_ok(), cools_down, "{library:?}");
         }
+    }
+}
+
+/// A whole rotation of a server's keys, as its operator does it.
+#[tokio::test]
+async fn peers_follow_a_server_whose_key_is_rotated_and_then_replaced() {
+    // The peers' clocks cannot be set, so the server lives in the last half hour.
+    let clock = LateClock(Arc::new(AtomicI64::new(-30 * 60)));
+    let server = frameworks::axum::start_with(|config| {
+        issue(config, Algorithm::EdDsa);
+        config.clock = Arc::new(clock.clone());
+        config.access.ttl = Duration::from_secs(60 * 60);
+        config.keys.publish_ahead = Duration::from_secs(10 * 60);
+    })
+    .await;
+    server.register("ada@example.org").await;
+    let old = server.login("ada@example.org").await.access;
+    server.auth.rotate_signing_key().await.unwrap();
+
+    let by = by_address(Algorithm::EdDsa, &jwks_of(&server));
+    let mut peers = [Library::Jose, Library::PyJwt].map(Peer::start);
+    for peer in &mut peers {
+        assert!(peer.verify(&old, &by).await.is_ok(), "{:?}", peer.library);
+    }
+    clock.0.fetch_add(11 * 60, Ordering::SeqCst);
+    let new = server.login("ada@example.org").await.access;
+    assert_ne!(segments(&old)[0], segments(&new)[0], "another key signs");
+    for peer in &mut peers {
+        // These asked a moment ago and do not ask again so soon: they know the key from then.
+        for token in [&old, &new] {
+            assert!(peer.verify(token, &by).await.is_ok(), "{:?}", peer.library);
+        }
+    }
+
+    server.auth.revoke_signing_keys().await.unwrap();
+    let fresh = server.login("ada@example.org").await.access;
+    for mut peer in Peer::all(Algorithm::EdDsa) {
+        assert!(peer.verify(&fresh, &by).await.is_ok(), "{:?}", peer.library);
+        for token in [&old, &new] {
+            assert!(peer.verify(token, &by).await.is_err(), "{:?}", peer.library);
+        }
+    }
+}
+
+/// The time of day and some seconds.
+#[derive(Clone)]
+struct LateClock(Arc<AtomicI64>);
+
+impl Clock for LateClock {
+    fn now(&self) -> Time {
+        Time::from_millis(SystemClock.now().millis() + 1000 * self.0.load(Ordering::SeqCst))
     }
 }
 
