@@ -18,6 +18,9 @@ export class IssuerKeys {
   #verifier;
   #readAt = -Infinity;
   #asked = [];
+  /** Numbers of the reads that were begun, and of the latest whose answer was taken. */
+  #begun = 0;
+  #taken = 0;
   #unknown = new Map();
 
   /** @param settings `jwks` is the address of the set; `fetch` and `now` (milliseconds) are for tests. */
@@ -35,6 +38,9 @@ export class IssuerKeys {
   async verify(token, later = () => {}) {
     if (!this.#verifier) {
       await this.#read();
+    } else if (this.#now() - this.#readAt > STALE) {
+      // Too long ago: what the issuer withdrew meanwhile nobody here has heard.
+      if (!(await this.#read())) throw new NoKeys(this.#jwks);
     } else if (this.#now() - this.#readAt > FRESH && this.#mayAsk()) {
       later(this.#read());
     }
@@ -52,7 +58,9 @@ export class IssuerKeys {
   /** Reads the set; answers whether that worked. What was read before stays if it did not. */
   async #read() {
     if (!this.#mayAsk()) return false;
-    this.#asked.push(this.#now());
+    const askedAt = this.#now();
+    this.#asked.push(askedAt);
+    const number = ++this.#begun;
     try {
       const answer = await this.#fetch(this.#jwks, {
         headers: { accept: "application/jwk-set+json, application/json" },
@@ -61,8 +69,13 @@ export class IssuerKeys {
         signal: AbortSignal.timeout(PATIENCE),
       });
       if (answer.status !== 200) throw new Error(`status ${answer.status}`);
-      this.#verifier = new Verifier(await text(answer), this.#expect);
-      this.#readAt = this.#now();
+      const verifier = new Verifier(await text(answer), this.#expect);
+      // An answer that took long must not bring back what a later one has left out.
+      if (number > this.#taken) {
+        this.#taken = number;
+        this.#verifier = verifier;
+        this.#readAt = askedAt;
+      }
       return true;
     } catch (why) {
       console.warn(`keys of ${this.#jwks} were not read: ${why.reason ?? why.message}`);
@@ -104,6 +117,8 @@ async function text(answer) {
 const MISSING = new Set(["unknown_key", "unknown_registry"]);
 /** Milliseconds for which a set is used without a look at the next one. */
 const FRESH = 5 * 60_000;
+/** Milliseconds for which it is used if the issuer does not answer. */
+const STALE = 24 * 60 * 60_000;
 /** Milliseconds for an answer of the issuer, its body too. */
 const PATIENCE = 3_000;
 /** In so many milliseconds the issuer is asked so many times at most. */

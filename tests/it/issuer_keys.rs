@@ -336,6 +336,30 @@ fn a_fetch_that_hangs_holds_up_only_those_whose_key_is_not_known() {
 }
 
 #[test]
+fn after_a_long_silence_nobody_is_judged_by_the_keys_of_before() {
+    let service = Service::holding(&[1]);
+    service.clock.advance_seconds(23 * 60 * 60);
+    // The issuer withdrew the first key meanwhile, and nobody here has heard of it.
+    let withdrawn: Vec<_> = (0..64).map(|_| service.waits(&service.token(1))).collect();
+    assert_eq!(service.source.asked(), 2, "one fetch for all of them");
+    service.source.brings(jwks(&[2]));
+    for answer in withdrawn {
+        // That key is asked for once more, as every unknown one is.
+        assert!(!matches!(answer.now_or_never(), Some(Ok(_))));
+    }
+}
+
+#[test]
+fn after_a_long_silence_an_issuer_that_does_not_answer_stops_nobody() {
+    let service = Service::holding(&[1]);
+    service.clock.advance_seconds(3_600);
+    let waiting = service.waits(&service.token(1));
+    service.source.fails();
+    assert!(now(waiting).is_ok());
+    assert!(service.at_once(&service.token(1)).is_ok());
+}
+
+#[test]
 fn a_clock_that_steps_back_asks_again_and_refuses_nobody() {
     let service = Service::holding(&[1]);
     service.clock.step_back(Duration::from_secs(3600));
@@ -381,7 +405,9 @@ fn a_token_that_was_accepted_dies_in_the_second_it_says() {
     service.clock.advance_seconds(299);
     assert!(service.at_once(&token).is_ok());
     service.clock.advance_seconds(600);
-    assert!(service.at_once(&token).is_ok());
+    let asked = service.waits(&token);
+    service.source.brings(jwks(&[1]));
+    assert!(now(asked).is_ok());
     service.clock.advance_seconds(1);
     assert!(is_denied(&service.at_once(&token)));
 }

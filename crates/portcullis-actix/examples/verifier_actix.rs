@@ -6,7 +6,7 @@ use std::{env, error::Error};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().init();
+    tracing_subscriber::fmt::init();
     let verifier = portcullis_jwks::verifier_from_env()?;
     verifier.ready().await?; // a wrong address is found now
     let app = move || App::new().wrap(portcullis(&verifier)).service(me);

@@ -132,6 +132,10 @@ impl fmt::Debug for HttpJwks {
 }
 
 fn address(text: &str, allow_http: bool) -> Result<Uri, AddressError> {
+    // Before anything else, since what is malformed is shown.
+    if text.contains('@') {
+        return Err(AddressError::Userinfo);
+    }
     let malformed = || AddressError::Malformed(text.to_owned());
     let url: Uri = text.parse().map_err(|_| malformed())?;
     let authority = url.authority().ok_or_else(malformed)?;

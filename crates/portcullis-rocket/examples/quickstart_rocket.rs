@@ -8,7 +8,7 @@ use std::error::Error;
 
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().init();
+    tracing_subscriber::fmt::init();
     let store = SqlStore::connect("sqlite://app.db").await?; // creates the file and migrates
     let auth = Auth::new(Config::from_env()?, store).await?;
     let app = rocket::build().attach(Portcullis::new(&auth, "/auth")).mount("/", routes![me]);

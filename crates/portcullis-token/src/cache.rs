@@ -20,6 +20,8 @@ struct Entry<T> {
     exp: u64,
     /// The latest of `iat` and `nbf`.
     from: u64,
+    /// Bytes that it takes.
+    weight: u64,
     value: Arc<T>,
 }
 
@@ -48,9 +50,11 @@ impl<T> TokenCache<T> {
         }
         let (claims, nbf) = crate::verify::verified(keys, token, expect, now)?;
         let (exp, from) = (claims.exp, claims.iat.max(nbf.unwrap_or(0)));
+        let names = claims.amr.len() + claims.roles.len() + claims.permissions.len() + claims.aud.names().len();
+        let weight = (2 * token.len() + OVERHEAD + NAME * names) as u64;
         let value = Arc::new(make(claims)?);
         if let Some(cache) = &self.0 {
-            cache.insert(token.into(), Entry { exp, from, value: Arc::clone(&value) });
+            cache.insert(token.into(), Entry { exp, from, weight, value: Arc::clone(&value) });
         }
         Ok(value)
     }
@@ -68,7 +72,7 @@ impl<T> TokenCache<T> {
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
-        Self { exp: self.exp, from: self.from, value: Arc::clone(&self.value) }
+        Self { exp: self.exp, from: self.from, weight: self.weight, value: Arc::clone(&self.value) }
     }
 }
 
@@ -79,18 +83,21 @@ impl<T> fmt::Debug for TokenCache<T> {
     }
 }
 
-/// What an entry weighs: the token, and its claims, which were text inside it.
+/// What an entry weighs: the token, its claims, which were text inside it, and the heads of their names.
 #[derive(Clone)]
 struct Bytes;
 
 impl<T> Weighter<Box<str>, Entry<T>> for Bytes {
-    fn weight(&self, token: &Box<str>, _: &Entry<T>) -> u64 {
-        (2 * token.len() + OVERHEAD) as u64
+    fn weight(&self, _: &Box<str>, entry: &Entry<T>) -> u64 {
+        entry.weight
     }
 }
 
 /// Bytes of an entry beside texts: the tables of the cache, and the heads of a dozen texts and lists.
 const OVERHEAD: usize = 512;
+
+/// Bytes of a name in a list beside its text: its head, a heap block's, and the same again where it is kept twice.
+const NAME: usize = 96;
 
 /// Bytes of a usual entry.
 const USUAL: usize = 1536;

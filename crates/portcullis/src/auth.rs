@@ -53,6 +53,13 @@ impl Auth {
                  set PORTCULLIS_MODE=production for everything that others reach"
             );
         }
+        if config.issuer.contains("://") && config.issuer_path().is_none() {
+            tracing::warn!(
+                issuer = config.issuer,
+                "no metadata is published: the issuer must be https://host[/path], or http on the loopback host, and end \
+                 without `/`"
+            );
+        }
         let (config, stores) = (Arc::new(config), stores.into());
         let now = config.clock.now();
         let keychain = Arc::new(Keychain::new(&config.secret, &config.accepted_secrets)?);

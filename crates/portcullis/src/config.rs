@@ -245,6 +245,11 @@ impl Config {
             self.further_audiences.iter().all(|name| !name.is_empty() && *name != self.audience),
             "further_audiences: none may be empty, or the audience itself",
         );
+        let algorithm = self.signing_key.as_ref().map_or(self.access.algorithm, SigningKey::algorithm);
+        expect(
+            self.further_audiences.is_empty() || !algorithm.is_symmetric(),
+            "further_audiences: services can only verify what is signed with a key that can be published; take EdDSA or ES256",
+        );
         expect(!self.client_id.is_empty(), "client_id: must not be empty");
         expect(
             self.base_url.as_deref().is_none_or(|url| address(url).is_some()),

@@ -71,7 +71,7 @@ impl Auth {
         let mut claims = self.claims(user, session, now, self.config().access.ttl.as_secs())?;
         claims.roles = roles.to_vec();
         (claims.permissions, claims.packed) = self.grants().of(roles);
-        match self.keys().in_use().ring.sign(&claims) {
+        match self.sign(&claims) {
             Ok(_) => Ok(()),
             Err(error @ SignError::TooLong(_)) => {
                 advise(user.id, &error);

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::clock::{self, Time};
 use crate::config::CLOCK_MARGIN;
+use crate::cookies::access_cookie_name;
 use crate::event::action;
 use crate::features::refresh;
 use crate::http::{Answer, Call, Fields};
@@ -219,13 +220,23 @@ impl Auth {
             amr: session.amr.split(' ').map(str::to_owned).collect(),
             ..self.claims(user, session.id, now, lives)?
         };
-        let token = self.keys().in_use().ring.sign(&claims).map_err(|error| {
+        let token = self.sign(&claims).map_err(|error| {
             if matches!(error, SignError::TooLong(_)) {
                 permission::advise(user.id, &error);
             }
             Fault::new("signing an access token", error)
         })?;
         Ok(Secret::from(token))
+    }
+
+    /// Signs what is not too long to be sent: in a cookie it shares its 4096 bytes with the name (RFC 6265bis §5.7).
+    pub(crate) fn sign(&self, claims: &AccessClaims) -> Result<String, SignError> {
+        let token = self.keys().in_use().ring.sign(claims)?;
+        let name = if self.config().cookies.access_cookie { access_cookie_name(self.config()).len() } else { 0 };
+        match token.len() + name {
+            length if length > MAX_COOKIE => Err(SignError::TooLong(length)),
+            _ => Ok(token),
+        }
     }
 
     /// What a token says of a user who proves who they are now, and does not yet say how.
@@ -261,6 +272,9 @@ impl Auth {
 fn audience(config: &Config) -> Audience {
     std::iter::once(&config.audience).chain(&config.further_audiences).map(String::as_str).collect()
 }
+
+/// Bytes of a cookie's name and value that browsers keep.
+const MAX_COOKIE: usize = 4096;
 
 /// Whether the account stands in the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

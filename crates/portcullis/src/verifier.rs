@@ -77,7 +77,11 @@ impl Verifier {
             Ok(None) => return Either::Left(ready(Ok(None))),
             Err(denied) => return Either::Left(ready(Err(denied.into()))),
         };
-        match self.identify(token, self.now()) {
+        let now = self.now();
+        if self.0.keys.are_overdue(now) {
+            return Either::Right(self.catch_up_and_identify(token.to_owned()));
+        }
+        match self.identify(token, now) {
             Err(rejected @ (Rejected::UnknownKey | Rejected::Permissions)) => {
                 Either::Right(self.ask_and_identify(token.to_owned(), rejected))
             }
@@ -103,6 +107,20 @@ impl Verifier {
         let verdict =
             self.0.keys.look(now, |held| held.recognised.identify(&held.set, token, &self.0.expect, now));
         verdict.unwrap_or(Err(Rejected::UnknownKey))
+    }
+
+    /// After a long time without requests the keys of then are not looked at before those of now were asked for.
+    fn catch_up_and_identify(&self, token: String) -> BoxFuture<'_, Result<Option<Identity>, Refusal>> {
+        async move {
+            self.0.keys.catch_up().await;
+            match self.identify(&token, self.now()) {
+                Err(rejected @ (Rejected::UnknownKey | Rejected::Permissions)) => {
+                    self.ask_and_identify(token, rejected).await
+                }
+                verdict => Ok(verdict.map(Some).map_err(refused)?),
+            }
+        }
+        .boxed()
     }
 
     /// Boxed, so that the way that nearly every request takes carries nothing of this one.

@@ -35,6 +35,7 @@ pub async fn start(port: u16, verifier: Verifier) -> Result<SocketAddr, Box<dyn 
     };
     // The program's own, not each of its services'.
     settings.shutdown.ctrlc = false;
+    settings.shutdown.signals.clear();
     let (started, start) = oneshot::channel();
     let started = Mutex::new(Some(started));
     let liftoff = AdHoc::on_liftoff("Port", move |rocket| {

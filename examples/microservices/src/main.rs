@@ -27,6 +27,9 @@ TOKEN=$(curl -s http://{issuer}/auth/register -H 'content-type: application/json
 curl -H "authorization: Bearer $TOKEN" http://{orders}/orders
 curl -H "authorization: Bearer $TOKEN" http://{billing}/invoices
 curl http://{issuer}/auth/.well-known/jwks.json
+curl http://{issuer}/auth/.well-known/oauth-authorization-server
+
+Without a token, or with one that was altered, each of the two answers 401.
 
 Press Ctrl+C to stop."#
     );

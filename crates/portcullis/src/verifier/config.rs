@@ -29,7 +29,7 @@ pub struct VerifierConfig {
     /// 16 MiB; 0 remembers none.
     pub cache_bytes: usize,
     /// How old fetched keys may become before they are fetched anew, beside the requests: 5 minutes. So long may a key
-    /// that the issuer withdrew still be accepted here.
+    /// that the issuer withdrew still be accepted here; after twice as long without a request, the next one waits for them.
     pub refresh_after: Duration,
     /// How old they may become if the issuer does not answer: 24 hours, by when the last token that was signed before
     /// the outage is dead. After that no token is accepted, and requests are answered 500.

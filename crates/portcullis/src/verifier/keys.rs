@@ -1,7 +1,7 @@
 //! The issuer's keys: in memory, renewed beside the requests, and the last good ones kept whatever happens to the
 //! issuer.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ pub(super) struct Keys {
     /// request, so without a lock.
     heard_at: AtomicI64,
     due_at: AtomicI64,
+    /// Whether the last fetch failed, and when the last one began.
+    failing: AtomicBool,
+    began_at: AtomicI64,
     /// `None` for keys that were given once and for all.
     source: Option<Arc<dyn JwksSource>>,
     asking: Mutex<Asking>,
@@ -80,6 +83,8 @@ impl Keys {
             held: ArcSwapOption::from_pointee(held),
             heard_at: AtomicI64::new(i64::MIN),
             due_at: AtomicI64::new(i64::MIN),
+            failing: AtomicBool::new(false),
+            began_at: AtomicI64::new(i64::MIN),
             source,
             asking: Mutex::new(Asking {
                 under_way: None,
@@ -129,6 +134,42 @@ impl Keys {
             }
         }
         Ok(Standing::Unknown)
+    }
+
+    /// Whether the keys are older than they may become while the issuer answers: nobody asked for them for long, so
+    /// nobody heard what was withdrawn meanwhile. While it does not answer, `max_stale` is the bound.
+    pub(super) fn are_overdue(&self, now: Time) -> bool {
+        let [heard_at, began_at] =
+            [&self.heard_at, &self.began_at].map(|at| Time::from_millis(at.load(Ordering::Acquire)));
+        self.source.is_some()
+            && now.since(heard_at) > 2 * self.refresh_after
+            && !self.failing.load(Ordering::Acquire)
+            // One that hangs holds nobody up for long.
+            && (self.is_due(now) || now.since(began_at) < CATCH_UP)
+            && self.usable(now).is_some()
+    }
+
+    /// Waits for the keys of now, once they are overdue.
+    pub(super) async fn catch_up(self: &Arc<Self>) {
+        let end = {
+            let now = self.clock.now();
+            let mut asking = self.asking();
+            match (&asking.under_way, self.are_overdue(now)) {
+                (Some(end), _) => Some(end.clone()),
+                (None, false) => None,
+                (None, true) => {
+                    let delivery = self.begin(&mut asking, now);
+                    let end = asking.under_way.clone();
+                    drop(asking);
+                    self.fetch(delivery);
+                    end
+                }
+            }
+        };
+        if let Some(end) = end {
+            // What came of it, the keys at hand say.
+            let _ = end.await;
+        }
     }
 
     /// Waits for what the issuer publishes now, if it may be asked again.
@@ -207,6 +248,7 @@ impl Keys {
         let (ended, end) = oneshot::channel();
         asking.under_way = Some(end.shared());
         self.set_due(now, UNDER_WAY);
+        self.began_at.store(now.millis(), Ordering::Release);
         let keys = Arc::clone(self);
         Delivery::new(move |document| {
             keys.take(document);
@@ -230,12 +272,14 @@ impl Keys {
         let wait = match fetched {
             Ok(published) => {
                 (asking.failures, asking.failure) = (0, None);
+                self.failing.store(false, Ordering::Release);
                 self.put(published);
                 self.heard_at.store(now.millis(), Ordering::Release);
                 self.refresh_after
             }
             Err(fault) => {
                 asking.failures = asking.failures.saturating_add(1);
+                self.failing.store(true, Ordering::Release);
                 asking.unknown.forget_all();
                 match self.usable(now).as_ref() {
                     Some(_) => {
@@ -294,7 +338,7 @@ fn read(document: &[u8]) -> Result<(KeySet, Option<PermissionRegistry>), Fault> 
     let text = std::str::from_utf8(document).map_err(|error| fault(error.to_string()))?;
     let set = KeySet::from_published(text).map_err(|error| fault(error.to_string()))?;
     let registry = PermissionRegistry::from_published(text).map_err(|error| fault(error.to_string()))?;
-    if set.is_empty() { Err(fault("no key in it can be used".to_owned())) } else { Ok((set, registry)) }
+    if set.is_empty() { Err(fault("no key in it can be used; an issuer that signs with HS256 publishes none".to_owned())) } else { Ok((set, registry)) }
 }
 
 /// The name of the key that a token says it was signed with, nothing of it verified: only for asking the issuer.
@@ -310,6 +354,9 @@ pub(super) fn kid(token: &str) -> Option<String> {
 
 /// Bytes of a token's first segment. Names of keys are short.
 const MAX_HEADER: usize = 1024;
+
+/// How long keys that are overdue are waited for.
+const CATCH_UP: Duration = Duration::from_secs(10);
 
 /// How long nobody looks whether a fetch that is under way has come to its end. It tells when it has.
 const UNDER_WAY: Duration = Duration::from_secs(60);
