@@ -50,7 +50,8 @@ impl<T> TokenCache<T> {
         }
         let (claims, nbf) = crate::verify::verified(keys, token, expect, now)?;
         let (exp, from) = (claims.exp, claims.iat.max(nbf.unwrap_or(0)));
-        let names = claims.amr.len() + claims.roles.len() + claims.permissions.len() + claims.aud.names().len();
+        let names =
+            claims.amr.len() + claims.roles.len() + claims.permissions.len() + claims.aud.names().len();
         let weight = (2 * token.len() + OVERHEAD + NAME * names) as u64;
         let value = Arc::new(make(claims)?);
         if let Some(cache) = &self.0 {

@@ -232,7 +232,8 @@ impl Auth {
     /// Signs what is not too long to be sent: in a cookie it shares its 4096 bytes with the name (RFC 6265bis §5.7).
     pub(crate) fn sign(&self, claims: &AccessClaims) -> Result<String, SignError> {
         let token = self.keys().in_use().ring.sign(claims)?;
-        let name = if self.config().cookies.access_cookie { access_cookie_name(self.config()).len() } else { 0 };
+        let name =
+            if self.config().cookies.access_cookie { access_cookie_name(self.config()).len() } else { 0 };
         match token.len() + name {
             length if length > MAX_COOKIE => Err(SignError::TooLong(length)),
             _ => Ok(token),

@@ -30,8 +30,9 @@ pub(super) struct Keys {
     /// request, so without a lock.
     heard_at: AtomicI64,
     due_at: AtomicI64,
-    /// Whether the last fetch failed, and when the last one began.
+    /// Whether the last fetch failed.
     failing: AtomicBool,
+    /// When the one that is under way began; `NEVER` if none is.
     began_at: AtomicI64,
     /// `None` for keys that were given once and for all.
     source: Option<Arc<dyn JwksSource>>,
@@ -84,7 +85,7 @@ impl Keys {
             heard_at: AtomicI64::new(i64::MIN),
             due_at: AtomicI64::new(i64::MIN),
             failing: AtomicBool::new(false),
-            began_at: AtomicI64::new(i64::MIN),
+            began_at: AtomicI64::new(NEVER),
             source,
             asking: Mutex::new(Asking {
                 under_way: None,
@@ -139,13 +140,16 @@ impl Keys {
     /// Whether the keys are older than they may become while the issuer answers: nobody asked for them for long, so
     /// nobody heard what was withdrawn meanwhile. While it does not answer, `max_stale` is the bound.
     pub(super) fn are_overdue(&self, now: Time) -> bool {
-        let [heard_at, began_at] =
-            [&self.heard_at, &self.began_at].map(|at| Time::from_millis(at.load(Ordering::Acquire)));
+        let heard_at = Time::from_millis(self.heard_at.load(Ordering::Acquire));
+        let worth_waiting = |began_at| match began_at {
+            NEVER => self.is_due(now),
+            // One that hangs holds nobody up for long.
+            began_at => now.since(Time::from_millis(began_at)) < CATCH_UP,
+        };
         self.source.is_some()
             && now.since(heard_at) > 2 * self.refresh_after
             && !self.failing.load(Ordering::Acquire)
-            // One that hangs holds nobody up for long.
-            && (self.is_due(now) || now.since(began_at) < CATCH_UP)
+            && worth_waiting(self.began_at.load(Ordering::Acquire))
             && self.usable(now).is_some()
     }
 
@@ -269,6 +273,7 @@ impl Keys {
         let now = self.clock.now();
         let mut asking = self.asking();
         asking.under_way = None;
+        self.began_at.store(NEVER, Ordering::Release);
         let wait = match fetched {
             Ok(published) => {
                 (asking.failures, asking.failure) = (0, None);
@@ -338,7 +343,11 @@ fn read(document: &[u8]) -> Result<(KeySet, Option<PermissionRegistry>), Fault> 
     let text = std::str::from_utf8(document).map_err(|error| fault(error.to_string()))?;
     let set = KeySet::from_published(text).map_err(|error| fault(error.to_string()))?;
     let registry = PermissionRegistry::from_published(text).map_err(|error| fault(error.to_string()))?;
-    if set.is_empty() { Err(fault("no key in it can be used; an issuer that signs with HS256 publishes none".to_owned())) } else { Ok((set, registry)) }
+    if set.is_empty() {
+        Err(fault("no key in it can be used; an issuer that signs with HS256 publishes none".to_owned()))
+    } else {
+        Ok((set, registry))
+    }
 }
 
 /// The name of the key that a token says it was signed with, nothing of it verified: only for asking the issuer.
@@ -354,6 +363,9 @@ pub(super) fn kid(token: &str) -> Option<String> {
 
 /// Bytes of a token's first segment. Names of keys are short.
 const MAX_HEADER: usize = 1024;
+
+/// No moment.
+const NEVER: i64 = i64::MIN;
 
 /// How long keys that are overdue are waited for.
 const CATCH_UP: Duration = Duration::from_secs(10);
