@@ -168,5 +168,5 @@ fn processor_time(process: u32) -> f64 {
 }
 
 const CONNECTIONS: usize = 32;
-const ROUNDS: usize = 11;
-const SLICE: Duration = Duration::from_millis(700);
+const ROUNDS: usize = 9;
+const SLICE: Duration = Duration::from_millis(500);

@@ -11,6 +11,7 @@ mod cache;
 mod claims;
 mod forge;
 mod form;
+mod fuzz;
 mod header;
 mod hostile;
 mod keys;
