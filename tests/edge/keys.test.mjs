@@ -80,6 +80,23 @@ for (const [way, answer] of Object.entries(broken)) {
   });
 }
 
+test("keys that nobody confirmed for a day are used no more, and again once somebody does", async (test) => {
+  const DAY = 24 * 60 * 60;
+  const { server, verify, settled, sleep } = await set(test, only("EdDSA"));
+  const { answer: good } = server;
+  // The tokens of the vectors live for a quarter of an hour: the keys are read a day before they do.
+  sleep(-DAY);
+  await assert.rejects(verify(ed.token), isRefused("not_yet_valid"));
+  server.answer = broken.dies;
+  sleep(DAY);
+  assert.deepEqual(await verify(ed.token), ed.claims);
+  await settled();
+  sleep(31);
+  await assert.rejects(verify(ed.token), NoKeys);
+  server.answer = good;
+  assert.deepEqual(await verify(ed.token), ed.claims);
+});
+
 test("an issuer that hangs stops nobody who has its keys", async (test) => {
   const { server, verify, settled, sleep } = await set(test, only("EdDSA"));
   await verify(ed.token);
