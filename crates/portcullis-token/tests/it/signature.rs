@@ -3,8 +3,8 @@
 use portcullis_token::{Algorithm, Rejected};
 
 use crate::forge::{
-    accepted, another, claims, ed25519, encode, header, hs256, one_of_each, refused, sign, sign_ed25519,
-    sign_hs256, token, verify,
+    accepted, another, claims, decode, ed25519, encode, header, hs256, key_of, one_of_each, refused, sign,
+    sign_ed25519, sign_hs256, token, verify, with,
 };
 
 #[test]
@@ -154,7 +154,7 @@ fn no_byte_of_a_token_can_be_left_out_added_or_swapped() {
 fn the_parts_of_two_tokens_do_not_mix() {
     for key in one_of_each() {
         let one = token(&key, &header(&key), &claims());
-        let two = token(&key, &header(&key), &crate::forge::with(claims(), "sub", "admin".into()));
+        let two = token(&key, &header(&key), &with(claims(), "sub", "admin".into()));
         let (one, two): (Vec<_>, Vec<_>) = (one.split('.').collect(), two.split('.').collect());
         refused(&key, &[one[0], two[1], one[2]].join("."), Rejected::Signature, "other claims");
         refused(&key, &[one[0], one[1], two[2]].join("."), Rejected::Signature, "other signature");
@@ -166,6 +166,136 @@ fn the_parts_of_two_tokens_do_not_mix() {
     refused(&ed, &mixed, Rejected::Signature, "the other algorithm's");
     let mixed = format!("{}.{}", message(&hs), of_ed.rsplit_once('.').unwrap().1);
     refused(&hs, &mixed, Rejected::Signature, "the other algorithm's");
+}
+
+#[test]
+fn an_ecdsa_signature_has_both_numbers_between_one_and_the_order() {
+    for (key, order) in ecdsa() {
+        let message = message(&key);
+        let width = order.len();
+        let (zero, ones) = (vec![0; width], vec![0xff; width]);
+        let (one, beyond) = (plus_one(&zero), plus_one(&order));
+        let good = sign(&key, &message);
+        let (r, s) = good.split_at(width);
+        let bad = [&zero, &one, &order, &ones, &beyond].map(Vec::as_slice);
+        let pairs = bad
+            .iter()
+            .flat_map(|left| bad.map(|right| (*left, right)))
+            .chain(bad.map(|left| (left, s)))
+            .chain(bad.map(|right| (r, right)))
+            .chain([(s, r), (r, r), (s, s)]);
+        for (left, right) in pairs {
+            let forged = format!("{message}.{}", encode([left, right].concat()));
+            refused(&key, &forged, Rejected::Signature, &format!("{left:02x?}, {right:02x?}"));
+        }
+        // r + n and s + n are the same modulo n, but no numbers of this length.
+        for wide in
+            [[&sum(r, &order), s].concat(), [r, &sum(s, &order)].concat(), [&[0], r, &[0], s].concat()]
+        {
+            refused(&key, &format!("{message}.{}", encode(wide)), Rejected::Signature, "a number too long");
+        }
+    }
+}
+
+#[test]
+fn an_ecdsa_signature_is_good_with_either_s() {
+    // RFC 7518 §3.4 asks for no low S: whoever counts tokens by their bytes must not take the signature for a name.
+    for (key, order) in ecdsa() {
+        let message = message(&key);
+        let good = sign(&key, &message);
+        let (r, s) = good.split_at(order.len());
+        let other = [r, &difference(&order, s)].concat();
+        accepted(&key, &format!("{message}.{}", encode(&good)), "control");
+        accepted(&key, &format!("{message}.{}", encode(other)), "n - s");
+    }
+}
+
+#[test]
+fn an_rsa_signature_is_a_number_below_the_modulus_and_as_long() {
+    for key in [key_of(Algorithm::Rs256), key_of(Algorithm::Ps256)] {
+        let n = decode(key.verifying().to_jwk().unwrap().n.as_deref().unwrap());
+        // One for which s + n still fits into the length of the modulus.
+        let (message, good) = (0..1_000)
+            .map(|number| {
+                let claims = with(claims(), "jti", format!("token-{number}").into());
+                let message = format!("{}.{}", encode(header(&key).to_string()), encode(claims.to_string()));
+                let good = sign(&key, &message);
+                (message, good)
+            })
+            .find(|(_, good)| sum(good, &n).len() == n.len())
+            .unwrap();
+        accepted(&key, &format!("{message}.{}", encode(&good)), "control");
+        let zero = vec![0; n.len()];
+        for (case, bad) in [
+            ("s + n", sum(&good, &n)),
+            ("n - s", difference(&n, &good)),
+            ("n", n.clone()),
+            ("n - 1", difference(&n, &plus_one(&zero))),
+            ("n + 1", plus_one(&n)),
+            ("0", zero.clone()),
+            ("1", plus_one(&zero)),
+            ("a leading zero", [&[0], good.as_slice()].concat()),
+            ("256 leading zeros", [zero.as_slice(), &good].concat()),
+            ("shorter", good[1..].to_vec()),
+            ("backwards", good.iter().rev().copied().collect()),
+        ] {
+            refused(&key, &format!("{message}.{}", encode(bad)), Rejected::Signature, case);
+        }
+    }
+}
+
+#[test]
+fn a_signature_of_pkcs1_is_none_of_pss_nor_the_reverse() {
+    let (rs, ps) = (key_of(Algorithm::Rs256), key_of(Algorithm::Ps256));
+    for (key, other) in [(&rs, &ps), (&ps, &rs)] {
+        let message = message(key);
+        let forged = format!("{message}.{}", encode(sign(other, &message)));
+        refused(key, &forged, Rejected::Signature, "the other padding, by the same key");
+    }
+}
+
+/// The two keys, each with the order of its group (FIPS 186-4 §D.1.2).
+fn ecdsa() -> [(portcullis_token::SigningKey, Vec<u8>); 2] {
+    let hex = |text: &str| -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    };
+    let p_256 = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let p_384 =
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
+    [(key_of(Algorithm::Es256), hex(p_256)), (key_of(Algorithm::Es384), hex(p_384))]
+}
+
+/// Of big-endian numbers of one length; a byte longer if it must be.
+fn sum(one: &[u8], other: &[u8]) -> Vec<u8> {
+    let mut carry = 0_u16;
+    let mut bytes: Vec<_> = one
+        .iter()
+        .zip(other)
+        .rev()
+        .map(|(one, other)| {
+            carry += u16::from(*one) + u16::from(*other);
+            let byte = carry as u8;
+            carry >>= 8;
+            byte
+        })
+        .collect();
+    bytes.extend((carry > 0).then_some(1));
+    bytes.reverse();
+    bytes
+}
+
+fn plus_one(bytes: &[u8]) -> Vec<u8> {
+    let mut one = vec![0; bytes.len()];
+    *one.last_mut().unwrap() = 1;
+    sum(bytes, &one)
+}
+
+/// Of big-endian numbers of one length, the first the larger: by two's complement, its carry left out.
+fn difference(from: &[u8], take: &[u8]) -> Vec<u8> {
+    let inverted: Vec<_> = take.iter().map(|byte| !byte).collect();
+    let mut bytes = sum(from, &plus_one(&inverted));
+    bytes.drain(..bytes.len() - from.len());
+    bytes
 }
 
 /// The good header and claims under `key`, not yet signed.
