@@ -146,7 +146,7 @@ fn rfc_7517_a_2_the_private_keys_sign_and_are_never_taken_from_what_is_published
 #[test]
 fn rfc_7517_a_3_of_the_symmetric_keys_the_one_for_signatures_is_taken() {
     let set = KeySet::from_json(&set_at("a3")).unwrap();
-    assert_eq!(names(&set), ["HMAC key used in JWS A.1 example"]);
+    assert_eq!(names(&set), ["HMAC key used in JWS spec Appendix A.1 example"]);
     assert_eq!(left_out(&set), [(None, KeyError::Unfit("alg"))]);
     assert!(KeySet::from_published(&set_at("a3")).unwrap().is_empty());
 }
