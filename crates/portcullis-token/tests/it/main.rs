@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod algorithm;
+mod backends;
 mod cache;
 mod claims;
 mod forge;

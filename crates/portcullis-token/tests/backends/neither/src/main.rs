@@ -1,0 +1,3 @@
+//! A program that forgot to choose a backend; it does not compile.
+
+fn main() {}
